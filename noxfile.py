@@ -1,0 +1,63 @@
+"""Sessions: each makes an environment, then calls ``python -m scaffold VERB`` or a tool. No logic lives here."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["lint", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+nox.needs_version = ">=2024.4"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def group(name: str) -> list[str]:
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def verb(session: nox.Session, name: str) -> None:
+    """Install the kit and run one of its verbs with what follows ``--``."""
+    session.install("-e", ".")
+    session.run("python", "-m", "scaffold", name, *session.posargs)
+
+
+@nox.session(name="tir-diff")
+def tir_diff(session: nox.Session) -> None:
+    """Show what each pass did: nox -s tir-diff -- gemm."""
+    verb(session, "tir-diff")
+
+
+@nox.session(name="tir-dump")
+def tir_dump(session: nox.Session) -> None:
+    """Write every pass as a numbered file: nox -s tir-dump -- gemm -o gemm-dump."""
+    verb(session, "tir-dump")
+
+
+@nox.session
+def kernels(session: nox.Session) -> None:
+    """List the kernel zoo, or show one kernel."""
+    verb(session, "kernels")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every test that this machine can run; skips name what is missing."""
+    session.install("-e", ".", *group("test"))
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, types and spelling, as pre-commit does."""
+    session.install("-e", ".", *group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("codespell")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Regenerate what the README and docs show: outputs, pictures, the table of kernels and targets."""
+    session.install("-e", ".", *group("test"))
+    session.run("python", "scripts/regenerate_docs.py", *session.posargs)

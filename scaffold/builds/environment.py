@@ -1,0 +1,99 @@
+"""Virtual environments of builds, made by virtualenv and filled by pip."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scaffold.builds.process import Finished, run_logged
+from scaffold.errors import BuildFailedError, OutputFolderError
+from scaffold.progress import Progress
+
+#: What pip says when no index answers, and what it says when an index has no such thing.
+_NO_NETWORK = ("NewConnectionError", "Temporary failure in name resolution", "Network is unreachable", "Max retries")
+_DISK_FULL = ("No space left on device", "[Errno 28]")
+
+
+class Environment:
+    """One virtual environment in ``folder/env`` with its log in ``folder/log.txt``."""
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self.folder = folder
+        self.progress = progress
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "env" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+    def create(self) -> None:
+        """Make the environment anew; what lay there was never finished."""
+        import virtualenv
+
+        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self.folder.mkdir(parents=True)
+            virtualenv.cli_run([str(self.folder / "env"), "--quiet", "--no-periodic-update"])
+        except (OSError, SystemExit) as error:
+            raise OutputFolderError(
+                f"cannot make a virtual environment in {self.folder}: {error}",
+                hint="check the disk, or name another folder with --workspace DIR",
+            ) from error
+
+    def site_packages(self) -> Path:
+        found = sorted((self.folder / "env").glob("lib/python*/site-packages"))
+        return found[0] if found else self.folder / "env" / "Lib" / "site-packages"
+
+    def share(self, other: Environment) -> None:
+        """Let this environment import what ``other`` holds, behind its own packages."""
+        path = self.site_packages() / "zz_scaffold_shared.pth"
+        path.write_text(f"{other.site_packages().resolve()}\n", encoding="utf-8")
+
+    def install(self, arguments: Sequence[str]) -> None:
+        """``pip install`` into this environment.
+
+        Raises
+        ------
+        BuildFailedError
+            If pip fails, with its reason and the remedy.
+        """
+        finished = self._pip(["install", "--disable-pip-version-check", "--no-input", "--no-compile", *arguments])
+        if finished.returncode != 0:
+            raise _explain(arguments, finished)
+
+    def would_install(self, arguments: Sequence[str]) -> list[dict[str, Any]]:
+        """What pip would install, each with ``metadata`` and ``download_info``; empty where pip cannot tell."""
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder) / "report.json"
+            command = ["install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet", "--report", str(report)]
+            finished = self._pip([*command, *arguments])
+            if finished.returncode != 0 or not report.exists():
+                raise _explain(arguments, finished)
+            items: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))["install"]
+            return items
+
+    def _pip(self, arguments: Sequence[str]) -> Finished:
+        return run_logged([str(self.python), "-m", "pip", *arguments], log=self.log, progress=self.progress)
+
+
+def _explain(arguments: Sequence[str], finished: Finished) -> BuildFailedError:
+    wanted = " ".join(argument for argument in arguments if not argument.startswith("-"))
+    tail = finished.tail(200)
+    errors = [line.strip() for line in tail.splitlines() if line.startswith("ERROR:")]
+    reason = errors[-1].removeprefix("ERROR: ") if errors else f"pip ended with {finished.returncode}"
+    hint = f"read {finished.log}"
+    if any(sign in tail for sign in _DISK_FULL):
+        reason, hint = "the disk is full", "free some space, or put the workspace elsewhere: --workspace DIR"
+    elif any(sign in tail for sign in _NO_NETWORK):
+        hint = "no package index answers: check the network and pip's own settings (python -m pip config list)"
+    elif "No matching distribution" in tail:
+        hint = "check the version, and that it has a wheel for this Python and platform: pip index versions tilelang"
+    return BuildFailedError(f"cannot install {wanted}: {reason}", hint=hint, context={"log": finished.log})

@@ -1,0 +1,143 @@
+"""Flags that mean the same on every verb."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from scaffold.errors import ExitCode, OutputFolderError, UsageError
+from scaffold.progress import Progress
+
+Format = Literal["terminal", "html", "markdown", "json", "png"]
+FORMATS: tuple[Format, ...] = ("terminal", "html", "markdown", "json", "png")
+_BY_SUFFIX: dict[str, Format] = {
+    ".html": "html",
+    ".htm": "html",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".json": "json",
+    ".png": "png",
+    ".txt": "terminal",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser that raises our errors and takes no abbreviations."""
+
+    def __init__(self, verb: str, description: str, *, example: str) -> None:
+        super().__init__(
+            prog=f"scaffold {verb}",
+            description=description,
+            epilog=f"example: scaffold {example}",
+            allow_abbrev=False,
+        )
+        self.verb = verb
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"see: scaffold {self.verb} --help")
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the result goes, and in what form."""
+
+    format: Format
+    path: Path | None
+    color: str
+    width: int | None
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """``-q -v --workspace``: every verb has them."""
+    group = parser.add_argument_group("always there")
+    group.add_argument("-q", "--quiet", action="store_true", help="say nothing on stderr but errors")
+    group.add_argument("-v", "--verbose", action="store_true", help="echo the commands that are run")
+    group.add_argument("--workspace", metavar="DIR", help="where builds and traces are kept (default: workspace)")
+
+
+def add_output(parser: argparse.ArgumentParser, formats: Sequence[str] = FORMATS) -> None:
+    """``--format --json -o --color``."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--format", choices=formats, help="default: terminal, or by the suffix of -o")
+    group.add_argument("--json", action="store_true", help="short for --format json")
+    group.add_argument("-o", "--output", metavar="FILE", help="write there instead of stdout")
+    group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+
+
+def add_kernel(parser: argparse.ArgumentParser) -> None:
+    """``--set --target --build --torch --timeout --no-machine-code``: verbs that compile."""
+    group = parser.add_argument_group("what is compiled")
+    group.add_argument(
+        "--set",
+        metavar="K=V",
+        action="append",
+        default=[],
+        help="a parameter (num_stages=2), or a pass config, which has a dot (tl.disable_warp_specialized=true)",
+    )
+    group.add_argument("--target", metavar="T", help="cuda:sm_90a, hip:gfx942, metal, c (default: this machine's GPU)")
+    group.add_argument("--build", metavar="NAME", help="wheel:0.1.15, wheel:latest, python:/path/to/python")
+    group.add_argument("--torch", metavar="T", help="PyTorch of a new build: auto, cpu, or a pip requirement")
+    group.add_argument(
+        "--timeout", metavar="SECONDS", type=float, default=600.0, help="for one lowering (default: 600)"
+    )
+    group.add_argument("--no-machine-code", action="store_true", help="do not run nvcc on the generated source")
+
+
+def progress_of(namespace: argparse.Namespace) -> Progress:
+    return Progress(verbosity=-1 if namespace.quiet else 1 if namespace.verbose else 0)
+
+
+def output_of(namespace: argparse.Namespace) -> Output:
+    """Decide form and place of the result.
+
+    Raises
+    ------
+    UsageError
+        If the flags contradict each other, or a picture or page would go to a terminal.
+    OutputFolderError
+        If the file's folder cannot be written; said before any work is done.
+    """
+    path = Path(namespace.output) if namespace.output else None
+    chosen: Format | None = "json" if namespace.json else namespace.format
+    if namespace.json and namespace.format not in (None, "json"):
+        raise UsageError(f"--json and --format {namespace.format} contradict each other", hint="keep one of them")
+    if chosen is None:
+        chosen = _BY_SUFFIX.get(path.suffix.lower()) if path else "terminal"
+        if chosen is None:
+            raise UsageError(f"cannot tell the format of {path}", hint=f"say --format {'|'.join(FORMATS)}")
+    if chosen in ("png", "html") and path is None and (chosen == "png" or sys.stdout.isatty()):
+        raise UsageError(f"--format {chosen} needs a file", hint=f"add -o report.{chosen}")
+    if path is not None:
+        _require_writable(path)
+    return Output(chosen, path, namespace.color, _columns())
+
+
+def _columns() -> int | None:
+    """The width asked for by the environment where stdout is no terminal; rich asks the terminal itself."""
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isdigit() and int(text) > 0 else None if sys.stdout.isatty() else 120
+
+
+def _require_writable(path: Path) -> None:
+    folder = path.parent
+    existing = next((parent for parent in (folder, *folder.parents) if parent.exists()), Path("/"))
+    if not existing.is_dir() or not os.access(existing, os.W_OK) or path.is_dir():
+        raise OutputFolderError(
+            f"cannot write {path}: {'it is a folder' if path.is_dir() else f'{existing} takes no files'}",
+            hint="name a file in a folder you may write to with -o FILE",
+        )
+
+
+def command_line(*words: str) -> str:
+    """A command to type next, quoted for a shell."""
+    return "python -m scaffold " + shlex.join(words)
+
+
+def exit_for(*, finding: bool) -> int:
+    return int(ExitCode.FINDING if finding else ExitCode.OK)

@@ -1,0 +1,249 @@
+"""``tir-diff``: what each pass did to a kernel, and where two lowerings part."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from scaffold.cli.options import (
+    Output,
+    Parser,
+    add_common,
+    add_kernel,
+    add_output,
+    command_line,
+    exit_for,
+    output_of,
+    progress_of,
+)
+from scaffold.cli.tracing import Session, Side, obtain, open_session, plan, settings_of, trace_path, with_build
+from scaffold.diff.one_side import effects_of
+from scaffold.diff.two_sides import compare
+from scaffold.errors import ExitCode, OversizedKernelError, UnknownPassError, UsageError
+from scaffold.kernels.spec import Settings, parse_spec
+from scaffold.kernels.target import shared_limit
+from scaffold.progress import Progress
+from scaffold.report.build import report_one_side, report_two_sides, texts_of
+from scaffold.report.terminal import TerminalOptions, make_console, matches, print_report, render_text
+from scaffold.report.view import Report, Texts
+from scaffold.trace.model import TraceFile
+from scaffold.trace.store import SUFFIX, write_atomically
+
+#: Width of a report written to a file, in columns.
+_FILE_WIDTH = 120
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the verb; 1 under ``--check`` where the sides differ, 5 where a kernel asked for did not lower."""
+    namespace = _parser().parse_args(argv)
+    progress = progress_of(namespace)
+    output = output_of(namespace)
+    session = open_session(namespace, progress, ("tir-diff", *argv))
+    settings = _sides_settings(namespace)
+    sides = [plan(kernel, one) for kernel, one in settings]
+    if namespace.dry_run:
+        for side, (_, one) in zip(sides, settings, strict=True):
+            _describe(side, one, session)
+        return int(ExitCode.OK)
+    sides = [with_build(session, side, one) for side, (_, one) in zip(sides, settings, strict=True)]
+    files = obtain(session, sides)
+    with progress.step("comparing"):
+        report = _report(files, namespace)
+    _check_passes(report, namespace.passes)
+    _emit(report, texts_of(*files), output, namespace, progress)
+    for side, file in zip(sides, files, strict=True):
+        if side.trace is None:
+            progress.say(f"trace: {_shown(session, file)}")
+    return _exit_code(report, files, check=namespace.check)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "tir-diff",
+        "Show what each pass did to a kernel; with two SPECs, which pass makes the two lowerings part, and where.",
+        example="tir-diff gemm --baseline num_stages=2 --candidate num_stages=3 --target cuda:sm_80",
+    )
+    parser.add_argument("kernel", help="a zoo kernel (gemm), path/to/file.py::function, or a recorded .tltrace")
+    group = parser.add_argument_group(
+        "two sides", "SPEC is a comma list of build=…, target=…, param=value, pass.config=value"
+    )
+    group.add_argument("--baseline", metavar="SPEC", help="or a recorded .tltrace")
+    group.add_argument("--candidate", metavar="SPEC", help="or a recorded .tltrace")
+    group.add_argument("--check", action="store_true", help="exit 1 where the sides differ by more than names")
+    group = parser.add_argument_group("what is shown")
+    group.add_argument("--all", action="store_true", help="also passes that did nothing, or the same on both sides")
+    group.add_argument("--patch", action="store_true", help="the changes of every pass shown")
+    group.add_argument(
+        "--pass", dest="passes", metavar="NAME", action="append", default=[], help="this pass only: 19 or LowerTileOp"
+    )
+    group.add_argument("--side-by-side", action="store_true", help="before and after in two columns")
+    group.add_argument("--context", metavar="N", type=int, default=3, help="equal lines around a change (default: 3)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be compiled, and stop")
+    add_kernel(parser)
+    add_output(parser)
+    add_common(parser)
+    return parser
+
+
+def _sides_settings(namespace: argparse.Namespace) -> list[tuple[str, Settings]]:
+    """The kernel and settings of each side: one, or two where a SPEC was given."""
+    common = settings_of(namespace)
+    if namespace.baseline is None and namespace.candidate is None:
+        return [(namespace.kernel, common)]
+    sides = []
+    for flag, text in (("--baseline", namespace.baseline), ("--candidate", namespace.candidate)):
+        if text is not None and text.endswith(SUFFIX):
+            sides.append((text, Settings()))
+        else:
+            sides.append((namespace.kernel, common.overlaid(parse_spec(text or "", flag=flag))))
+    return sides
+
+
+def _describe(side: Side, settings: Settings, session: Session) -> None:
+    if side.trace is not None:
+        session.progress.say(f"would read {side.trace}")
+    elif side.request is not None:
+        parameters = " ".join(f"{key}={value}" for key, value in side.request.parameters.items())
+        build = settings.build or "the newest wheel"
+        session.progress.say(f"would lower {side.request.source} for {side.request.target} with {build}: {parameters}")
+
+
+def _report(files: Sequence[TraceFile], namespace: argparse.Namespace) -> Report:
+    context = max(0, namespace.context)
+    if len(files) == 1:
+        result = effects_of(files[0], context=context)
+        return report_one_side(files[0], result, next_command=_next_one(namespace))
+    comparison = compare(files[0], files[1], context=context)
+    finding = comparison.reshaped or comparison.introduced
+    position = None if finding is None or finding.position is None else finding.position + 1
+    return report_two_sides(files[0], files[1], comparison, next_command=_next_two(namespace, position))
+
+
+def _next_one(namespace: argparse.Namespace) -> str:
+    words = ["tir-diff", namespace.kernel, *_repeated(namespace)]
+    if namespace.passes or namespace.patch:
+        return command_line(*words, "-o", "report.html")
+    return command_line(*words, "--pass", "LowerTileOp") + "   (or -o report.html for all of it)"
+
+
+def _next_two(namespace: argparse.Namespace, position: int | None) -> str:
+    words = ["tir-diff", namespace.kernel, *_repeated(namespace)]
+    words += ["--baseline", namespace.baseline] if namespace.baseline is not None else []
+    words += ["--candidate", namespace.candidate] if namespace.candidate is not None else []
+    if position is None or namespace.passes:
+        return command_line(*words, "-o", "report.html")
+    return command_line(*words, "--pass", str(position)) + "   (or -o report.html for all of it)"
+
+
+def _repeated(namespace: argparse.Namespace) -> list[str]:
+    words = [word for item in namespace.set for word in ("--set", item)]
+    words += ["--target", namespace.target] if namespace.target else []
+    return words + (["--build", namespace.build] if namespace.build else [])
+
+
+def _check_passes(report: Report, wanted: Sequence[str]) -> None:
+    """Refuse a ``--pass`` that names none, with the nearest names."""
+    import difflib
+
+    names = list(dict.fromkeys(row.name for row in report.passes))
+    for name in wanted:
+        if any(matches(row, name) for row in report.passes):
+            continue
+        tails = {item.rpartition(".")[2]: item for item in names}
+        near = [tails.get(item, item) for item in difflib.get_close_matches(name, [*names, *tails], n=3, cutoff=0.4)]
+        meant = f"did you mean {', '.join(dict.fromkeys(near))}?" if near else "see the names with --all"
+        raise UnknownPassError(f"no pass {name!r} ran ({len(report.passes)} did)", hint=meant)
+
+
+def _emit(report: Report, texts: Texts, output: Output, namespace: argparse.Namespace, progress: Progress) -> None:
+    options = TerminalOptions(
+        all_rows=namespace.all,
+        patch=namespace.patch,
+        side_by_side=namespace.side_by_side,
+        passes=tuple(namespace.passes),
+    )
+    if output.format == "terminal" and output.path is None and (sys.stdout.isatty() or output.color == "always"):
+        print_report(report, make_console(sys.stdout, color=output.color, width=output.width), options)
+        return
+    with progress.step(f"writing {output.format}"):
+        data = render(report, texts, output.format, options, width=output.width or _FILE_WIDTH)
+    if output.path is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return
+    write_atomically(output.path, data)
+    progress.say(report.verdict.headline)
+    progress.say(f"wrote {output.path} ({len(data) / 1000:.0f} KB)")
+
+
+def render(report: Report, texts: Texts, form: str, options: TerminalOptions, *, width: int) -> bytes:
+    """The report in one of the forms.
+
+    Raises
+    ------
+    UsageError
+        If the form is none we know.
+    """
+    if form == "terminal":
+        return render_text(report, options, width=width).encode()
+    if form == "html":
+        from scaffold.report.html import render_html
+
+        return render_html(report, texts).encode()
+    if form == "markdown":
+        from scaffold.report.markdown import render_markdown
+
+        return render_markdown(report).encode()
+    if form == "json":
+        from scaffold.report.json import render_json
+
+        return render_json(report)
+    if form == "png":
+        from scaffold.report.png import render_png
+
+        return render_png(report, options.passes)
+    raise UsageError(f"unknown format {form!r}")
+
+
+def _shown(session: Session, file: TraceFile) -> str:
+    path = trace_path(session.workspace, file)
+    try:
+        return str(path.relative_to(path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _exit_code(report: Report, files: Sequence[TraceFile], *, check: bool) -> int:
+    for file in files:
+        _check_fits(file)
+    if report.kind == "one-side":
+        return int(ExitCode.PROBE) if report.verdict.outcome == "failed" else int(ExitCode.OK)
+    if all(file.trace.failure for file in files):
+        return int(ExitCode.PROBE)
+    return exit_for(finding=check and report.verdict.outcome == "differs")
+
+
+def _check_fits(file: TraceFile) -> None:
+    """Refuse a kernel whose shared memory no block of the target has; said after the report, which shows where."""
+    kernel = file.trace.kernel
+    limit = shared_limit(kernel.target)
+    used = shared_bytes(file)
+    if limit is None or used is None or used <= limit:
+        return
+    knobs = [name for name in kernel.parameters if name.startswith(("block_", "num_stages"))]
+    raise OversizedKernelError(
+        f"{kernel.name} needs {used:,} bytes of shared memory a block; {kernel.target} has {limit:,}",
+        hint=f"make it smaller with --set: {', '.join(knobs)}" if knobs else "use smaller tiles or fewer stages",
+    )
+
+
+def shared_bytes(file: TraceFile) -> int | None:
+    """Shared memory of one block in bytes, static and dynamic, as the device code declares it."""
+    from scaffold.diff.metrics import measure
+
+    passes = [record for record in file.trace.passes if record.after]
+    if file.trace.failure is not None or not passes:
+        return None
+    sizes = measure(file.text(passes[-1].after)).buffer_bytes
+    return sum(count for scope, count in sizes.items() if scope.startswith("shared"))

@@ -1,0 +1,99 @@
+"""``tir-dump``: the module after every pass as numbered files."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from scaffold.cli.options import Parser, add_common, add_kernel, command_line, progress_of
+from scaffold.cli.tracing import obtain, open_session, plan, settings_of, with_build
+from scaffold.errors import ExitCode, OutputFolderError
+from scaffold.trace.dump import dump_files
+
+#: Written last into a folder this verb made; only such a folder is ever replaced.
+_MARKER = "index.txt"
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the verb; 5 where the kernel did not lower (what came before is written)."""
+    parser = Parser(
+        "tir-dump", "Write the module after every pass as numbered files, for grep.", example="tir-dump gemm -o dump"
+    )
+    parser.add_argument("kernel", help="a zoo kernel (gemm), path/to/file.py::function, or a recorded .tltrace")
+    parser.add_argument("-o", "--output", metavar="DIR", help="the folder to make (default: KERNEL-TARGET.tir)")
+    parser.add_argument("--overwrite", action="store_true", help="replace a folder an earlier dump made")
+    add_kernel(parser)
+    add_common(parser)
+    namespace = parser.parse_args(argv)
+    progress = progress_of(namespace)
+    session = open_session(namespace, progress, ("tir-dump", *argv))
+    settings = settings_of(namespace)
+    side = plan(namespace.kernel, settings)
+    if namespace.output:
+        require_free(Path(namespace.output), overwrite=namespace.overwrite)
+    file = obtain(session, [with_build(session, side, settings)])[0]
+    label = f"{file.trace.kernel.name}-{file.trace.kernel.target}".replace(":", "-").replace("/", "-")
+    folder = Path(namespace.output or f"{label}.tir")
+    require_free(folder, overwrite=namespace.overwrite)
+    count = write_folder(folder, dump_files(file))
+    changed = sum(record.after not in (None, record.before) for record in file.trace.passes)
+    sys.stdout.write(
+        f"{count} files in {folder}: {len(file.trace.passes)} passes, {changed} of them changed the module\n"
+    )
+    if file.trace.failure is not None:
+        sys.stdout.write(f"lowering stopped in {file.trace.failure.pass_name}: {file.trace.failure.message}\n")
+        return int(ExitCode.PROBE)
+    sys.stdout.write(f"next: cat {folder / _MARKER}   (or {command_line('tir-diff', namespace.kernel)})\n")
+    return int(ExitCode.OK)
+
+
+def require_free(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that holds anything but an earlier dump that may be replaced.
+
+    Raises
+    ------
+    OutputFolderError
+        If it does, or cannot be made.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir() or (any(folder.iterdir()) and not (overwrite and (folder / _MARKER).is_file())):
+        is_dump = folder.is_dir() and (folder / _MARKER).is_file()
+        raise OutputFolderError(
+            f"{folder} exists already",
+            hint="add --overwrite to replace that dump" if is_dump else "name another folder with -o DIR",
+        )
+
+
+def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> int:
+    """Write all files beside the folder, then put the whole in its place; the number of files.
+
+    Raises
+    ------
+    OutputFolderError
+        If a file cannot be written.
+    """
+    temporary: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        temporary.chmod(0o755)
+        count = 0
+        for name, content in files:
+            (temporary / name).write_text(content, encoding="utf-8")
+            count += 1
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    except OSError as error:
+        raise OutputFolderError(
+            f"cannot write {folder}: {error.strerror}", hint="name a folder you may write to with -o DIR"
+        ) from error
+    else:
+        return count
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,115 @@
+"""What the verbs that look at passes share: from the command line to traces."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.builds.capture import CaptureOptions, capture
+from scaffold.builds.gpu import default_target
+from scaffold.builds.process import end_all
+from scaffold.builds.store import Build, BuildStore
+from scaffold.builds.workspace import Workspace
+from scaffold.errors import TraceFileError
+from scaffold.kernels.resolve import resolve
+from scaffold.kernels.spec import Settings, parse_assignments
+from scaffold.probe.protocol import KernelRequest
+from scaffold.progress import Progress
+from scaffold.trace.model import TraceFile, text_digest
+from scaffold.trace.store import SUFFIX, read_trace, write_trace
+
+
+@dataclass(frozen=True)
+class Side:
+    """One lowering to be had: a recorded trace, or a kernel in a build."""
+
+    trace: Path | None
+    request: KernelRequest | None
+    build: Build | None
+
+
+@dataclass(frozen=True)
+class Session:
+    """The workspace and how loud to be."""
+
+    workspace: Workspace
+    progress: Progress
+    store: BuildStore
+    options: CaptureOptions
+    argv: tuple[str, ...]
+
+
+def open_session(namespace: argparse.Namespace, progress: Progress, argv: tuple[str, ...]) -> Session:
+    workspace = Workspace.at(namespace.workspace)
+    return Session(
+        workspace=workspace,
+        progress=progress,
+        store=BuildStore(workspace, progress, torch=namespace.torch),
+        options=CaptureOptions(machine_code=not namespace.no_machine_code, timeout_s=namespace.timeout),
+        argv=argv,
+    )
+
+
+def settings_of(namespace: argparse.Namespace) -> Settings:
+    """What ``--set``, ``--target`` and ``--build`` say together."""
+    settings = parse_assignments(namespace.set, flag="--set")
+    return settings.overlaid(Settings(target=namespace.target, build=namespace.build))
+
+
+def plan(kernel: str, settings: Settings) -> Side:
+    """Decide what one side is, before anything is installed or run."""
+    if kernel.endswith(SUFFIX):
+        if settings.describe():
+            raise TraceFileError(
+                f"{kernel} is recorded already; {settings.describe()} cannot change it",
+                hint="name the kernel instead of the trace",
+            )
+        return Side(Path(kernel), None, None)
+    return Side(None, resolve(kernel, settings, default_target=default_target()), None)
+
+
+def with_build(session: Session, side: Side, settings: Settings) -> Side:
+    """Make the side's build if it needs one."""
+    return side if side.trace else Side(None, side.request, session.store.get(settings.build))
+
+
+def obtain(session: Session, sides: list[Side]) -> list[TraceFile]:
+    """The traces of all sides, captured side by side, and kept in the workspace."""
+    if len(sides) == 1:
+        return [_obtain_one(session, sides[0])]
+    pool = ThreadPoolExecutor(len(sides))
+    try:
+        futures = [pool.submit(_obtain_one, session, side) for side in sides]
+        return [future.result() for future in futures]
+    finally:
+        # On an error or an interrupt the other side's probe must not run on.
+        end_all()
+        pool.shutdown(wait=True)
+
+
+def _obtain_one(session: Session, side: Side) -> TraceFile:
+    if side.trace is not None:
+        return read_trace(side.trace)
+    if side.request is None or side.build is None:
+        raise ValueError("a side is a trace, or a request with a build")
+    file = capture(
+        side.request,
+        side.build,
+        workspace=session.workspace,
+        progress=session.progress,
+        argv=session.argv,
+        options=session.options,
+    )
+    write_trace(trace_path(session.workspace, file), file)
+    return file
+
+
+def trace_path(workspace: Workspace, file: TraceFile) -> Path:
+    """Where the workspace keeps a trace: named by what was compiled, so that the same question finds the same file."""
+    kernel, build = file.trace.kernel, file.trace.build
+    settings = repr((sorted(kernel.parameters.items()), sorted(kernel.pass_configs.items()), kernel.source_sha256))
+    words = [kernel.name, kernel.target, build.name, text_digest(settings)[:8]]
+    return workspace.traces / ("-".join(re.sub(r"[^\w.]+", "-", word).strip("-") for word in words) + SUFFIX)

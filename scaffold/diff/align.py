@@ -1,0 +1,53 @@
+"""Which pass on one side is which on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scaffold.diff.text import opcodes
+from scaffold.trace.model import PassRecord
+
+
+@dataclass(frozen=True)
+class PassPair:
+    """A pass on both sides, or on one. ``moved``: the other side runs it too, at another place in the order."""
+
+    baseline: PassRecord | None
+    candidate: PassRecord | None
+    moved: bool = False
+
+
+def align_passes(baseline: Sequence[PassRecord], candidate: Sequence[PassRecord]) -> list[PassPair]:
+    """Pair passes by name and nesting, keeping the order of both sides; what is left over stands alone.
+
+    A pass that occurs several times (``tl.Simplify``) is paired by its neighbours, so that one inserted occurrence
+    does not shift the rest.
+    """
+    ours, theirs = [_key(record) for record in baseline], [_key(record) for record in candidate]
+    pairs: list[PassPair] = []
+    for code in opcodes(ours, theirs):
+        left = baseline[code.before_start : code.before_end]
+        right = candidate[code.after_start : code.after_end]
+        if code.tag == "equal":
+            pairs += [PassPair(one, other) for one, other in zip(left, right, strict=True)]
+        else:
+            pairs += [PassPair(one, None) for one in left] + [PassPair(None, other) for other in right]
+    return _marked_moved(pairs)
+
+
+def _key(record: PassRecord) -> str:
+    return f"{record.depth}:{record.shown_name}"
+
+
+def _marked_moved(pairs: Sequence[PassPair]) -> list[PassPair]:
+    alone = [pair for pair in pairs if pair.baseline is None or pair.candidate is None]
+    ours = {_key(pair.baseline) for pair in alone if pair.baseline is not None}
+    theirs = {_key(pair.candidate) for pair in alone if pair.candidate is not None}
+    both = ours & theirs
+    return [
+        PassPair(pair.baseline, pair.candidate, moved=True)
+        if (pair.baseline is None or pair.candidate is None) and _key(pair.baseline or pair.candidate) in both  # type: ignore[arg-type]
+        else pair
+        for pair in pairs
+    ]

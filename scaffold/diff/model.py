@@ -1,0 +1,147 @@
+"""What a difference is: the results that reports render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from scaffold.diff.equality import Tier
+from scaffold.diff.metrics import MetricDelta
+from scaffold.diff.text import Hunk
+from scaffold.trace.model import PassRecord
+
+
+class Status(str, Enum):
+    """What a pass does to the divergence of two sides.
+
+    ``INTRODUCES``: the sides differ more after it than before it. ``CARRIES``: they differ before and after, and the
+    pass adds nothing to that. ``HEALS``: they differ before it and are equal after it. ``FAILED``: it raised on a side.
+    """
+
+    SAME = "same"
+    INTRODUCES = "introduces"
+    CARRIES = "carries"
+    HEALS = "heals"
+    ONLY_BASELINE = "only on baseline"
+    ONLY_CANDIDATE = "only on candidate"
+    FAILED = "failed"
+
+
+class Degree(str, Enum):
+    """How deep a difference goes. ``VALUES``: numbers and strings, ``SHAPE``: statements and operations."""
+
+    NONE = "none"
+    NAMES = "names"
+    VALUES = "values"
+    SHAPE = "shape"
+
+
+@dataclass(frozen=True)
+class PassEffect:
+    """What one pass did on one side: the lines it took away and put in."""
+
+    record: PassRecord
+    removed: int
+    added: int
+    functions: tuple[str, ...]
+    hunks: tuple[Hunk, ...]
+    metrics: tuple[MetricDelta, ...]
+    duration_ms: float | None = None
+
+    @property
+    def changed(self) -> bool:
+        return self.record.after is None or self.record.before != self.record.after
+
+
+@dataclass(frozen=True)
+class OneSide:
+    """All effects of one trace, in order."""
+
+    effects: tuple[PassEffect, ...]
+
+    @property
+    def changed(self) -> tuple[PassEffect, ...]:
+        return tuple(effect for effect in self.effects if effect.changed)
+
+
+@dataclass(frozen=True)
+class PassComparison:
+    """One pass on both sides.
+
+    Parameters
+    ----------
+    degree
+        How deep the *effects* differ.
+    effect_lines
+        Lines that one side's effect has and the other's has not.
+    state_lines
+        Lines in which the sides differ after the pass, counted the same way.
+    hunks
+        Baseline against candidate after the pass, around what this pass made different; lines that differed before it
+        are marked ``carried``. For a pass on one side only: its own effect.
+    hidden_hunks
+        Hunks left out because all they hold was carried.
+    names
+        Candidate names matched to baseline names, after the pass.
+    """
+
+    name: str
+    status: Status
+    degree: Degree
+    baseline: PassEffect | None
+    candidate: PassEffect | None
+    moved: bool
+    tier_before: Tier
+    tier_after: Tier
+    effect_lines: int
+    state_lines: int
+    hunks: tuple[Hunk, ...]
+    hidden_hunks: int
+    metrics: tuple[MetricDelta, ...]
+    names: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer in one place: where the sides part, and how.
+
+    ``place`` is the path in the IR, ``baseline_line`` and ``candidate_line`` the first lines that differ.
+    """
+
+    pass_name: str | None
+    position: int | None
+    degree: Degree
+    function: str | None
+    place: str
+    baseline_line: str | None
+    candidate_line: str | None
+
+
+@dataclass(frozen=True)
+class TwoSides:
+    """A comparison of two traces.
+
+    ``introduced`` is the first pass that introduces a difference of any degree beyond names, ``reshaped`` the first
+    that introduces one of shape; often the same. ``inputs`` tells how the kernels differed before any pass.
+    """
+
+    passes: tuple[PassComparison, ...]
+    inputs: Tier
+    input_hunks: tuple[Hunk, ...]
+    weakest: Tier
+    introduced: Finding | None
+    reshaped: Finding | None
+    source_tier: Tier | None
+    source_hunks: tuple[Hunk, ...]
+    state_lines: int
+    effect_lines: int
+
+    @property
+    def identical(self) -> bool:
+        """Equal in every state and in the source, in the strictest tier."""
+        return self.weakest is Tier.BYTES
+
+    @property
+    def finding(self) -> bool:
+        """Whether there is anything beyond formatting and names."""
+        return self.weakest is Tier.DIFFERENT

@@ -1,0 +1,122 @@
+"""Match the names of two texts, so that a renamed variable is not a difference.
+
+Names are matched, never renumbered: numbering names in order of appearance makes one inserted name shift all that
+follow (measured on GEMM: it makes the real difference a third larger).
+Only names the module binds itself are matched: loop variables, buffers, parameters, functions. An intrinsic is no name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from scaffold.diff.place import indentation
+from scaffold.diff.text import opcodes
+from scaffold.diff.tokens import nameless, tokens_of
+
+_ASSIGNED = re.compile(r"^\s*([A-Za-z_]\w*)(?:: [^=]+)? = ")
+_LOOP_NAMES = re.compile(r"^\s*for ([\w, ]+) in ")
+_DEFINED = re.compile(r"^\s*def (\w+)\((.*)\)")
+_PARAMETER = re.compile(r"(\w+):")
+_LET = re.compile(r"\bas (\w+):\s*\Z")
+_LAMBDA = re.compile(r"lambda ([\w, ]+):")
+
+
+def bound_names(lines: Sequence[str]) -> frozenset[str]:
+    """Names that the text itself introduces."""
+    found: set[str] = set()
+    for line in lines:
+        for pattern in (_ASSIGNED, _LET):
+            if match := pattern.search(line):
+                found.add(match.group(1))
+        if match := _LOOP_NAMES.match(line):
+            found.update(name.strip() for name in match.group(1).split(","))
+        if match := _DEFINED.match(line):
+            found.add(match.group(1))
+            found.update(_PARAMETER.findall(match.group(2)))
+        for match in _LAMBDA.finditer(line):
+            found.update(name.strip() for name in match.group(1).split(","))
+    return frozenset(found)
+
+
+def match_names(baseline: Sequence[str], candidate: Sequence[str]) -> dict[str, str]:
+    """Which of the candidate's names stands for which of the baseline's; names that match themselves are left out.
+
+    Lines that are equal but for names vote, position by position; the most frequent pairs win, one to one.
+    """
+    ours, theirs = bound_names(baseline), bound_names(candidate)
+    votes: Counter[tuple[str, str]] = Counter()
+    for code in opcodes([nameless(line) for line in baseline], [nameless(line) for line in candidate]):
+        if code.tag != "equal":
+            continue
+        for i, j in zip(
+            range(code.before_start, code.before_end), range(code.after_start, code.after_end), strict=True
+        ):
+            if baseline[i] == candidate[j]:
+                names = {token.text for token in tokens_of(baseline[i]) if token.kind == "name"}
+                votes.update((name, name) for name in names)
+                continue
+            votes.update(
+                (left.text, right.text)
+                for left, right in zip(tokens_of(baseline[i]), tokens_of(candidate[j]), strict=False)
+                if left.kind == right.kind == "name"
+            )
+    mapping: dict[str, str] = {}
+    taken: set[str] = set()
+    for (left, right), _ in sorted(votes.items(), key=lambda item: (-item[1], item[0][0] != item[0][1], item[0])):
+        if left in ours and right in theirs and right not in mapping and left not in taken:
+            mapping[right] = left
+            taken.add(left)
+    return _without_collisions({right: left for right, left in mapping.items() if right != left}, theirs)
+
+
+def _without_collisions(mapping: dict[str, str], theirs: frozenset[str]) -> dict[str, str]:
+    """Drop a renaming onto a name that the candidate keeps using for something else."""
+    while colliding := [right for right, left in mapping.items() if left in theirs and left not in mapping]:
+        for right in colliding:
+            del mapping[right]
+    return mapping
+
+
+def rename(lines: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
+    """The lines with ``mapping`` applied to their variables."""
+    if not mapping:
+        return list(lines)
+    return [_rename_line(line, mapping) for line in lines]
+
+
+def _rename_line(line: str, mapping: Mapping[str, str]) -> str:
+    pieces, at = [], 0
+    for token in tokens_of(line):
+        if token.kind == "name" and token.text in mapping:
+            pieces += [line[at : token.start], mapping[token.text]]
+            at = token.start + len(token.text)
+    return "".join([*pieces, line[at:]])
+
+
+def same_up_to_names(baseline: Sequence[str], candidate: Sequence[str]) -> bool:
+    """Whether a one-to-one renaming of bound names turns one text into the other, exactly."""
+    if len(baseline) != len(candidate):
+        return False
+    ours, theirs = bound_names(baseline), bound_names(candidate)
+    forward: dict[str, str] = {}
+    backward: dict[str, str] = {}
+    for left_line, right_line in zip(baseline, candidate, strict=True):
+        if indentation(left_line) != indentation(right_line):
+            return False
+        left_tokens = [token for token in tokens_of(left_line) if token.kind != "comment"]
+        right_tokens = [token for token in tokens_of(right_line) if token.kind != "comment"]
+        if len(left_tokens) != len(right_tokens):
+            return False
+        for left, right in zip(left_tokens, right_tokens, strict=True):
+            if left.kind != right.kind:
+                return False
+            if left.kind == "name" and left.text in ours and right.text in theirs:
+                if forward.setdefault(left.text, right.text) != right.text:
+                    return False
+                if backward.setdefault(right.text, left.text) != left.text:
+                    return False
+            elif left.text != right.text:
+                return False
+    return True

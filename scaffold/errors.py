@@ -1,0 +1,135 @@
+"""Every way in which the kit says no.
+
+One class per cause, each with a kebab-case ``code`` for people and scripts to search for, and an ``exit_code`` that
+means one thing everywhere (``docs/exit-codes.md``).
+Imports nothing of ours, and only the standard library, so that both worlds may raise them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells the shell."""
+
+    OK = 0
+    FINDING = 1
+    USAGE = 2
+    ENVIRONMENT = 3
+    BUILD = 4
+    PROBE = 5
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class ScaffoldError(Exception):
+    """An error with a remedy.
+
+    Parameters
+    ----------
+    message
+        What failed, on which named thing, expected against found.
+    hint
+        One imperative line, a command to paste where there is one.
+    context
+        Facts printed below the message, one ``key: value`` a line.
+    """
+
+    code = "error"
+    exit_code = ExitCode.BUG
+
+    def __init__(self, message: str, *, hint: str | None = None, context: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.context = dict(context or {})
+
+
+class UsageError(ScaffoldError):
+    code = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class UnknownKernelError(UsageError):
+    code = "unknown-kernel"
+
+
+class UnknownParameterError(UsageError):
+    code = "unknown-parameter"
+
+
+class ParameterValueError(UsageError):
+    code = "parameter-value"
+
+
+class UnknownTargetError(UsageError):
+    code = "unknown-target"
+
+
+class UnsupportedTargetError(UsageError):
+    code = "unsupported-target"
+
+
+class OversizedKernelError(UsageError):
+    code = "kernel-does-not-fit"
+
+
+class KernelSourceError(UsageError):
+    """The user's file cannot be used: it raises, or holds no kernel."""
+
+    code = "kernel-source"
+
+
+class UnknownPassError(UsageError):
+    code = "unknown-pass"
+
+
+class TraceFileError(UsageError):
+    """A trace file is damaged, too large, of another schema, or not a trace."""
+
+    code = "trace-file"
+
+
+class EnvironmentProblem(ScaffoldError):
+    code = "environment"
+    exit_code = ExitCode.ENVIRONMENT
+
+
+class OutputFolderError(EnvironmentProblem):
+    code = "output-folder"
+
+
+class MissingToolError(EnvironmentProblem):
+    code = "missing-tool"
+
+
+class BuildFailedError(ScaffoldError):
+    code = "build-failed"
+    exit_code = ExitCode.BUILD
+
+
+class UnknownBuildError(UsageError):
+    code = "unknown-build"
+
+
+class ProbeError(ScaffoldError):
+    """The process inside the TileLang build crashed, timed out or gave no usable result."""
+
+    code = "probe-crashed"
+    exit_code = ExitCode.PROBE
+
+
+class ProbeTimeoutError(ProbeError):
+    code = "probe-timeout"
+
+
+class EmptyCaptureError(ProbeError):
+    code = "empty-capture"
+
+
+class LoweringFailedError(ProbeError):
+    """A pass raised: the trace up to it is kept, and named in the message."""
+
+    code = "lowering-failed"

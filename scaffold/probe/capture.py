@@ -1,0 +1,178 @@
+"""Lower one kernel and record it: the job ``capture`` of ``start.py``, told by a ``CaptureRequest``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from scaffold.probe.kernel import BuiltKernel, KernelBuildError, build_kernel
+from scaffold.probe.protocol import CaptureRequest, decode_request
+from scaffold.probe.recorder import Recorder, instrument
+from scaffold.probe.spool import SpoolWriter
+
+#: TVM errors carry the C++ stack; these lines of it say nothing about the kernel.
+_STACK_LINE = ('  File "<unknown>"', '  File "python/tvm_ffi/')
+
+
+def run(document: dict[str, Any]) -> int:
+    """Capture what ``document`` asks for. Expected failures are spool lines and exit code 0; bugs raise."""
+    request = decode_request(document)
+    with SpoolWriter(request.spool) as spool:
+        try:
+            import tilelang
+            import tvm
+        except BaseException as error:  # noqa: BLE001 - an import may raise or exit in any way; it is the result
+            _fail(spool, "import", error, running=None)
+            spool.write("end", {})
+            return 0
+        spool.write("hello", _identity(tilelang, tvm))
+        _capture(request, spool, tilelang, tvm)
+        spool.write("end", {})
+    return 0
+
+
+def _capture(request: CaptureRequest, spool: SpoolWriter, tilelang: Any, tvm: Any) -> None:
+    try:
+        target = tvm.target.Target(dict(request.kernel.target_options))
+        kernel = build_kernel(request.kernel, target)
+        configs = _pass_configs(kernel, request.kernel.pass_configs)
+    except BaseException as error:  # noqa: BLE001 - the user's code may raise or exit in any way; it is the result
+        _fail(spool, "build-kernel", error, running=None)
+        return
+    for note in kernel.notes:
+        spool.write("warning", note)
+    spool.write(
+        "kernel",
+        {
+            "parameters": kernel.parameters,
+            "source_sha256": kernel.source_sha256,
+            "target_string": str(target),
+            "pass_configs": {key: _plain(value) for key, value in configs.items()},
+            "functions": [str(kernel.prim_func.attrs["global_symbol"])],
+        },
+    )
+    recorder = Recorder(spool)
+    source: str | None = None
+    tickets: dict[str, int] = {}
+    failure: BaseException | None = None
+    started = time.perf_counter()
+    try:
+        tickets["input"] = recorder.module(tvm.IRModule({kernel.prim_func.attrs["global_symbol"]: kernel.prim_func}))
+        with tvm.transform.PassContext(opt_level=3, config=configs, instruments=[instrument(recorder)]), target:
+            artifact = tilelang.lower(kernel.prim_func, target=target)
+        tickets["host-module"] = recorder.module(artifact.host_mod)
+        tickets["device-module"] = recorder.module(artifact.device_mod)
+        source = str(artifact.kernel_source)
+    except BaseException as error:  # noqa: BLE001 - a pass may raise anything; it is the result
+        failure = error
+    lowering_ms = (time.perf_counter() - started) * 1e3
+    running = recorder.running
+    if failure is not None:
+        # The name of the pass that raised must be written before its line closes it.
+        _fail(spool, "lowering", failure, running=running)
+    recorder.fail()
+    recorder.close()
+    spool.write("lowered", {"lowering_ms": lowering_ms, "passes_seen": recorder.passes_seen})
+    for kind, ticket in tickets.items():
+        spool.write("module", {"kind": kind, "digest": recorder.digest(ticket)})
+    if source is not None:
+        spool.write("source", {"digest": spool.text(source), "include_dirs": _include_dirs(tilelang)})
+
+
+def _pass_configs(kernel: BuiltKernel, asked: dict[str, str]) -> dict[str, Any]:
+    """The decorator's pass configs with those asked for on top, in the form TVM wants."""
+    merged: dict[str, Any] = {**kernel.pass_configs, **{key: _literal(text) for key, text in asked.items()}}
+    module = sys.modules.get("tilelang.transform.pass_config")
+    normalize = getattr(module, "normalize_pass_configs", None)
+    if normalize is not None:
+        merged = dict(normalize(merged) or {})
+    return {str(getattr(key, "value", key)): value for key, value in merged.items()}
+
+
+def _literal(text: str) -> Any:
+    lowered = text.lower()
+    if lowered in ("true", "false"):
+        return lowered == "true"
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (int, float, bool, str)):
+        return value
+    is_list = hasattr(value, "__iter__")
+    return " ".join(str(item) for item in value) if is_list else str(value)
+
+
+def _identity(tilelang: Any, tvm: Any) -> dict[str, Any]:
+    return {
+        "tilelang_version": str(tilelang.__version__),
+        "tilelang_path": str(Path(tilelang.__file__).parent),
+        "tir_namespace": "tirx" if hasattr(tvm, "tirx") else "tir",
+        "libraries": _loaded_libraries(),
+        "packages": _package_versions(("apache-tvm-ffi", "torch", "z3-solver")),
+        "python": platform.python_version(),
+        "pid": os.getpid(),
+    }
+
+
+def _loaded_libraries() -> list[str]:
+    """Paths of the TileLang and TVM libraries in this process, from the kernel's own list of mappings."""
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        return []
+    paths = {line.split(maxsplit=5)[5] for line in maps.read_text().splitlines() if line.count("/")}
+    return sorted(path for path in paths if Path(path).name.startswith(("libtilelang", "libtvm")))
+
+
+def _package_versions(names: tuple[str, ...]) -> dict[str, str]:
+    from importlib import metadata
+
+    found = {}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def _include_dirs(tilelang: Any) -> list[str]:
+    """Folders whose headers the generated source includes, as the build's own ``env`` names them."""
+    env = getattr(tilelang, "env", None)
+    root = Path(tilelang.__file__).parent
+    found = [
+        getattr(env, "TILELANG_TEMPLATE_PATH", None) or str(root / "src"),
+        getattr(env, "CUTLASS_INCLUDE_DIR", None) or str(root / "3rdparty" / "cutlass" / "include"),
+    ]
+    return [str(path) for path in found if Path(str(path)).is_dir()]
+
+
+def _fail(spool: SpoolWriter, stage: str, error: BaseException, *, running: tuple[int, str] | None) -> None:
+    lines = [line for line in traceback.format_exception(type(error), error, error.__traceback__) if line]
+    text = "".join(lines)
+    kept = [line for line in text.splitlines() if not line.startswith(_STACK_LINE)]
+    spool.write(
+        "failure",
+        {
+            "stage": stage,
+            "pass_sequence": running[0] if running else None,
+            "pass_name": running[1] if running else None,
+            "error": type(error).__name__,
+            "message": _message(error),
+            "traceback": "\n".join(kept),
+            "users_fault": isinstance(error, KernelBuildError),
+        },
+    )
+
+
+def _message(error: BaseException) -> str:
+    """What the error says, without C++ frames."""
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith(_STACK_LINE)]
+    return "\n".join(lines).strip() or type(error).__name__

@@ -1,0 +1,230 @@
+"""Watch TVM run passes: a ``PassInstrument`` that records, and a thread that prints.
+
+Printing a module costs more than many a pass, so it must not run in the compiler's way.
+Two facts make that cheap. IR nodes are immutable once shared: holding a reference makes every later pass copy before it
+writes, so a module may be printed whenever there is time, also by another thread (tvm-ffi releases the interpreter
+lock in calls).
+And a pass that changes nothing returns the nodes it was given: a module whose functions have the same body, attributes,
+parameters and buffer map as one seen before has the same text, and is not printed again.
+"""
+
+from __future__ import annotations
+
+import linecache
+import queue
+import re
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from scaffold.probe.printing import print_module
+from scaffold.probe.spool import SpoolWriter
+
+#: Deep IR prints by recursion; the default stack of a thread is 8 MiB on Linux and 512 KiB on macOS.
+_PRINTER_STACK_BYTES = 256 * 1024 * 1024
+
+_CONSTRUCTOR = re.compile(r"(\w+)\([^()]*\)\s*\(")
+
+
+@dataclass
+class _OpenPass:
+    sequence: int
+    name: str
+    parent: int | None
+    before: int
+    phase: str | None
+    caller: str | None
+    label: str | None
+    started: float
+
+
+class Recorder:
+    """Records every pass of one lowering into a spool.
+
+    Modules are handed to the printer thread under a *ticket*; tickets become digests when the pass lines are written,
+    by the same thread, so lines keep their order.
+    """
+
+    def __init__(self, spool: SpoolWriter) -> None:
+        self._spool = spool
+        self._open: list[_OpenPass] = []
+        self._sequence = 0
+        self._tickets: dict[tuple[Any, ...], int] = {}
+        self._kept: list[Any] = []
+        self._digests: dict[int, str] = {}
+        self._work: queue.SimpleQueue[tuple[str, Any] | None] = queue.SimpleQueue()
+        self._printer_error: BaseException | None = None
+        previous = threading.stack_size(_PRINTER_STACK_BYTES)
+        self._printer = threading.Thread(target=self._print, name="scaffold-printer", daemon=True)
+        self._printer.start()
+        threading.stack_size(previous)
+
+    @property
+    def running(self) -> tuple[int, str] | None:
+        """Sequence and name of the innermost pass that has begun and not ended."""
+        return (self._open[-1].sequence, self._open[-1].name) if self._open else None
+
+    @property
+    def passes_seen(self) -> int:
+        return self._sequence
+
+    def before_pass(self, module: Any, name: str) -> None:
+        frame = _calling_frame()
+        record = _OpenPass(
+            sequence=self._sequence,
+            name=name,
+            parent=self._open[-1].sequence if self._open else None,
+            before=self._ticket(module),
+            phase=_current_phase() or (frame.f_code.co_name if frame else None),
+            caller=_location(frame) if frame else None,
+            label=_label(frame) if frame and name == "pass_fn" else None,
+            started=0.0,
+        )
+        self._sequence += 1
+        self._open.append(record)
+        self._work.put(("begin", {"sequence": record.sequence, "name": name}))
+        record.started = time.perf_counter()
+
+    def after_pass(self, module: Any, name: str) -> None:
+        ended = time.perf_counter()
+        # A pass that raised leaves its frame open; TVM calls us next for the pass around it.
+        while self._open and self._open[-1].name != name:
+            self._abandon(self._open.pop())
+        if not self._open:
+            return
+        record = self._open.pop()
+        self._work.put(("pass", (record, self._ticket(module), (ended - record.started) * 1e3, len(self._open))))
+
+    def module(self, module: Any) -> int:
+        """Record a module outside any pass; its digest is known once :meth:`close` has returned."""
+        return self._ticket(module)
+
+    def digest(self, ticket: int) -> str:
+        return self._digests[ticket]
+
+    def fail(self) -> None:
+        """Write the passes that never ended, innermost first."""
+        while self._open:
+            self._abandon(self._open.pop())
+
+    def close(self) -> None:
+        """Wait for the printer; raise what it raised."""
+        self._work.put(None)
+        self._printer.join()
+        if self._printer_error is not None:
+            raise self._printer_error
+
+    def _abandon(self, record: _OpenPass) -> None:
+        self._work.put(("pass", (record, None, None, len(self._open))))
+
+    def _ticket(self, module: Any) -> int:
+        key = _identity(module)
+        ticket = self._tickets.get(key)
+        if ticket is None:
+            ticket = self._tickets[key] = len(self._tickets)
+            self._kept.append(module)
+            self._work.put(("module", (ticket, module)))
+        return ticket
+
+    def _print(self) -> None:
+        try:
+            while (item := self._work.get()) is not None:
+                kind, value = item
+                if kind == "module":
+                    ticket, module = value
+                    self._digests[ticket] = self._spool.text(print_module(module))
+                elif kind == "begin":
+                    self._spool.write("begin", value)
+                else:
+                    self._spool.write("pass", self._line(*value))
+        except BaseException as error:  # noqa: BLE001 - carried to close(), which raises it in the main thread
+            self._printer_error = error
+
+    def _line(self, record: _OpenPass, after: int | None, duration_ms: float | None, depth: int) -> dict[str, Any]:
+        return {
+            "sequence": record.sequence,
+            "name": record.name,
+            "label": record.label,
+            "depth": depth,
+            "parent": record.parent,
+            "phase": record.phase,
+            "caller": record.caller,
+            "before": self._digests[record.before],
+            "after": None if after is None else self._digests[after],
+            "inclusive_ms": duration_ms,
+        }
+
+
+def instrument(recorder: Recorder) -> Any:
+    """Wrap ``recorder`` as a TVM ``PassInstrument``."""
+    from tvm.ir.instrument import pass_instrument
+
+    @pass_instrument
+    class ScaffoldInstrument:
+        def run_before_pass(self, module: Any, info: Any) -> None:
+            recorder.before_pass(module, str(info.name))
+
+        def run_after_pass(self, module: Any, info: Any) -> None:
+            recorder.after_pass(module, str(info.name))
+
+    return ScaffoldInstrument()
+
+
+def _identity(module: Any) -> tuple[Any, ...]:
+    """What decides the text of a module, by address; the recorder keeps every module alive, so none is used twice."""
+    parts: list[Any] = [_address(module.attrs)]
+    for variable, function in module.functions.items():
+        parts.append(str(variable.name_hint))
+        if hasattr(function, "buffer_map"):
+            parts += [
+                _address(function.body),
+                _address(function.attrs),
+                _address(function.buffer_map),
+                _address(function.params),
+                _address(function.ret_type),
+            ]
+        else:
+            parts.append(_address(function))
+    return tuple(parts)
+
+
+def _address(node: Any) -> int:
+    if node is None:
+        return 0
+    handle = getattr(node, "__chandle__", None)
+    return int(handle()) if handle is not None else id(node)
+
+
+def _current_phase() -> str | None:
+    module = sys.modules.get("tilelang.instrumentation")
+    current = getattr(module, "current_pass_phase", None)
+    return current() if current is not None else None
+
+
+def _calling_frame() -> FrameType | None:
+    """The Python frame that ran the pass: the first one that is neither ours nor TVM's pass plumbing."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        path = frame.f_code.co_filename
+        if not path.endswith(("ir/transform.py", "ir/instrument.py", "probe/recorder.py")) and "tvm_ffi" not in path:
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _location(frame: FrameType) -> str:
+    """``file:line``, relative to the folder that holds the ``tilelang`` package where the file is in it."""
+    path = frame.f_code.co_filename.replace("\\", "/")
+    _, separator, tail = path.rpartition("/tilelang/")
+    shown = f"tilelang/{tail}" if separator else path.rpartition("/")[2]
+    return f"{shown}:{frame.f_lineno}"
+
+
+def _label(frame: FrameType) -> str | None:
+    """The pass's constructor, read from the source line that runs it: passes written in Python report ``pass_fn``."""
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+    match = _CONSTRUCTOR.search(line)
+    return match.group(1) if match else None

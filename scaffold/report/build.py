@@ -1,0 +1,403 @@
+"""Build the view model from traces and what ``diff`` says of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from scaffold.diff.equality import Tier
+from scaffold.diff.metrics import MetricDelta, Metrics, measure
+from scaffold.diff.model import Degree, Finding, OneSide, PassComparison, PassEffect, Status, TwoSides
+from scaffold.report.view import (
+    REPORT_SCHEMA_VERSION,
+    ArtifactView,
+    MetricView,
+    PassSideView,
+    PassView,
+    Report,
+    SeriesView,
+    SideView,
+    Texts,
+    Verdict,
+)
+from scaffold.trace.model import Trace, TraceFile
+
+#: Metrics worth a line in the chart, those with the most movement first; more would be a tangle.
+_MOST_SERIES = 6
+_LONGEST_LINE = 160
+
+
+def report_one_side(file: TraceFile, effects: OneSide, *, next_command: str) -> Report:
+    """The report of one trace: what each pass changed."""
+    passes = _anchored([_one_row(index, effect) for index, effect in enumerate(effects.effects, start=1)])
+    changed = len(effects.changed)
+    return Report(
+        schema_version=REPORT_SCHEMA_VERSION,
+        kind="one-side",
+        title=f"{file.trace.kernel.name} for {file.trace.kernel.target}",
+        verdict=_one_verdict(file, effects),
+        sides=(_side("", file),),
+        passes=passes,
+        input_hunks=(),
+        artifacts=tuple(_artifact(kind, (file,)) for kind in ("source", "ptx", "sass")),
+        final_metrics=_metric_views(Metrics(), _final_metrics(file)),
+        resources=(file.trace.resources,),
+        series=_series((file,), [(effect.record.after,) for effect in effects.effects]),
+        totals={
+            "passes": len(passes),
+            "changed": changed,
+            "removed lines": sum(effect.removed for effect in effects.effects),
+            "added lines": sum(effect.added for effect in effects.effects),
+        },
+        next_command=next_command,
+    )
+
+
+def report_two_sides(baseline: TraceFile, candidate: TraceFile, result: TwoSides, *, next_command: str) -> Report:
+    """The report of a comparison."""
+    passes = _anchored(
+        _with_new_metrics([_two_row(index, comparison) for index, comparison in enumerate(result.passes, start=1)])
+    )
+    digests = [
+        tuple(effect.record.after if effect else None for effect in (comparison.baseline, comparison.candidate))
+        for comparison in result.passes
+    ]
+    files = (baseline, candidate)
+    kernels = dict.fromkeys(file.trace.kernel.name for file in files)
+    targets = dict.fromkeys(file.trace.kernel.target for file in files)
+    counts = {status.value: sum(row.status == status.value for row in passes) for status in Status}
+    return Report(
+        schema_version=REPORT_SCHEMA_VERSION,
+        kind="two-sides",
+        title=f"{' against '.join(kernels)} for {' against '.join(targets)}",
+        verdict=_two_verdict(files, result),
+        sides=(_side("baseline", baseline), _side("candidate", candidate)),
+        passes=passes,
+        input_hunks=result.input_hunks,
+        artifacts=tuple(
+            _artifact(kind, files, result.source_hunks if kind == "source" else ())
+            for kind in ("source", "ptx", "sass")
+        ),
+        final_metrics=_metric_views(_final_metrics(baseline), _final_metrics(candidate)),
+        resources=(baseline.trace.resources, candidate.trace.resources),
+        series=_series(files, digests),
+        totals={
+            "passes": len(passes),
+            **{name: count for name, count in counts.items() if count},
+            "same effect": sum(row.quiet for row in passes),
+            "effect lines": result.effect_lines,
+            "state lines": result.state_lines,
+        },
+        next_command=next_command,
+    )
+
+
+def texts_of(*files: TraceFile) -> Texts:
+    """The texts of all traces under one roof."""
+    return Texts({digest: body for file in files for digest, body in file.texts.items()})
+
+
+def _one_verdict(file: TraceFile, effects: OneSide) -> Verdict:
+    trace = file.trace
+    count, changed = len(effects.effects), len(effects.changed)
+    if trace.failure is not None:
+        where = f"in {trace.failure.pass_name}" if trace.failure.pass_name else "outside any pass"
+        said = trace.failure.message.strip().splitlines()
+        return Verdict(
+            "failed",
+            f"lowering stopped {where}, after {sum(e.record.after is not None for e in effects.effects)} passes",
+            (f"{trace.failure.error}: {_short(said[0] if said else '')}", *(_short(line) for line in said[1:4])),
+        )
+    largest = sorted(effects.changed, key=lambda effect: -(effect.removed + effect.added))[:3]
+    details = [
+        "largest: " + ", ".join(f"{effect.record.shown_name} (-{effect.removed} +{effect.added})" for effect in largest)
+    ]
+    details += _products(trace)
+    return Verdict(
+        "view", f"{changed} of {count} passes changed {trace.kernel.name} for {trace.kernel.target}", tuple(details)
+    )
+
+
+def _two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
+    baseline, candidate = files[0].trace, files[1].trace
+    count = len(result.passes)
+    failures = [
+        f"{label} stopped in {trace.failure.pass_name or 'no pass'}: {trace.failure.error}: "
+        + _short(trace.failure.message.strip().splitlines()[0])
+        for label, trace in (("baseline", baseline), ("candidate", candidate))
+        if trace.failure is not None
+    ]
+    if result.identical:
+        if failures:
+            return Verdict(
+                "failed", f"identical at every pass until both stopped, after {count} passes", tuple(failures)
+            )
+        return Verdict("identical", f"identical at every pass ({count} passes, and the generated source)", ())
+    if not result.finding:
+        first = next((row for row in result.passes if row.tier_after is result.weakest), None)
+        renamed = first.names if first else ()
+        shown = ", ".join(f"{new} for {old}" for new, old in renamed[:4])
+        more = (f"names matched: {shown}",) if shown else ()
+        where = f", first after {first.name}" if first else ""
+        return Verdict("equivalent", f"{result.weakest.label} at every pass{where}", more)
+    finding = result.reshaped or result.introduced
+    details: list[str] = []
+    if result.inputs is Tier.DIFFERENT:
+        details.append("the inputs differ: " + _input_difference(result))
+    if finding is None:
+        headline = "the sides differ as their inputs do; no pass adds to it"
+    else:
+        kind = {Degree.SHAPE: "shape", Degree.VALUES: "values", Degree.NAMES: "names"}.get(finding.degree, "shape")
+        headline = f"{finding.pass_name} is the first pass to introduce a difference of {kind}"
+        details += _finding_lines(finding, count)
+        if result.introduced is not None and result.introduced != finding:
+            details.append(
+                f"before it, in values only: {result.introduced.pass_name} (pass {(result.introduced.position or 0) + 1})"
+            )
+    details.append(_counts(result))
+    details += _source_line(files, result)
+    return Verdict("differs", headline, (*failures, *details))
+
+
+def _finding_lines(finding: Finding, count: int) -> list[str]:
+    where = f"at {finding.place}" if finding.place else "with no line of its own"
+    lines = [f"pass {(finding.position or 0) + 1} of {count}, {where}"]
+    if finding.baseline_line is not None or finding.candidate_line is not None:
+        lines.append(f"baseline:  {_short(finding.baseline_line) if finding.baseline_line else '(not there)'}")
+        lines.append(f"candidate: {_short(finding.candidate_line) if finding.candidate_line else '(not there)'}")
+    return lines
+
+
+def _input_difference(result: TwoSides) -> str:
+    removed = sum(hunk.removed for hunk in result.input_hunks)
+    added = sum(hunk.added for hunk in result.input_hunks)
+    pair = [line for hunk in result.input_hunks for line in hunk.lines if line.kind != " "][:2]
+    words = [" ".join(line.text[start:end] for start, end in line.marks) for line in pair]
+    marked = f" ({_short(words[0])} to {_short(words[1])})" if len(words) == 2 and all(words) else ""
+    return f"-{removed} +{added} lines{marked}"
+
+
+def _counts(result: TwoSides) -> str:
+    both = [row for row in result.passes if row.baseline and row.candidate]
+    differing = sum(row.effect_lines > 0 for row in both)
+    alone = len(result.passes) - len(both)
+    ratio = f" ({100 * result.effect_lines / result.state_lines:.0f} %)" if result.state_lines else ""
+    text = (
+        f"effects differ in {differing} of {len(both)} passes: {result.effect_lines:,} lines, "
+        f"where states differ in {result.state_lines:,}{ratio}"
+    )
+    return text + (f"; {alone} passes ran on one side only" if alone else "")
+
+
+def _source_line(files: Sequence[TraceFile], result: TwoSides) -> list[str]:
+    if result.source_tier is None:
+        missing = [label for label, file in zip(("baseline", "candidate"), files, strict=True) if _no_source(file)]
+        return [f"generated source: none on {' and '.join(missing)}"] if missing else []
+    if result.source_tier is Tier.BYTES:
+        return ["generated source: same bytes"]
+    removed, added = (sum(getattr(h, side) for h in result.source_hunks) for side in ("removed", "added"))
+    return [f"generated source: -{removed} +{added} lines"]
+
+
+def _no_source(file: TraceFile) -> bool:
+    source = file.trace.artifact("source")
+    return source is None or source.digest is None
+
+
+def _products(trace: Trace) -> list[str]:
+    """One line on what came out, or why it did not."""
+    lines = []
+    for function in trace.resources:
+        spills = function.spill_store_bytes + function.spill_load_bytes
+        instructions = f", {function.sass_instructions:,} SASS instructions" if function.sass_instructions else ""
+        lines.append(
+            f"{function.function}: {function.registers} registers, "
+            f"{f'{spills} bytes spilled' if spills else 'no spills'}{instructions}"
+        )
+    missing = dict.fromkeys(a.missing for a in trace.artifacts if a.kind in ("ptx", "sass") and a.missing)
+    return lines + [f"machine code: {reason}" for reason in missing]
+
+
+def _one_row(index: int, effect: PassEffect) -> PassView:
+    failed = effect.record.after is None
+    return PassView(
+        index=index,
+        anchor="",
+        name=effect.record.shown_name,
+        status="failed" if failed else "changed" if effect.changed else "unchanged",
+        degree="none",
+        quiet=not effect.changed,
+        depth=effect.record.depth,
+        phase=effect.record.phase,
+        moved=False,
+        sides=(_pass_side(effect),),
+        effect_lines=effect.removed + effect.added,
+        state_lines=0,
+        hunks=effect.hunks,
+        hidden_hunks=0,
+        names=(),
+        metrics=_deltas(effect.metrics),
+        new_metrics=_deltas(effect.metrics),
+        note="it raised: nothing came out of it" if failed else "",
+    )
+
+
+def _two_row(index: int, comparison: PassComparison) -> PassView:
+    effect = comparison.baseline or comparison.candidate
+    alone = comparison.status in (Status.ONLY_BASELINE, Status.ONLY_CANDIDATE)
+    quiet = comparison.status is Status.SAME or (
+        comparison.degree is Degree.NONE and comparison.status in (Status.CARRIES, Status.HEALS)
+    )
+    return PassView(
+        index=index,
+        anchor="",
+        name=comparison.name,
+        status=comparison.status.value,
+        degree=comparison.degree.value,
+        quiet=quiet or (alone and effect is not None and not effect.changed),
+        depth=effect.record.depth if effect else 0,
+        phase=effect.record.phase if effect else None,
+        moved=comparison.moved,
+        sides=(_pass_side(comparison.baseline), _pass_side(comparison.candidate)),
+        effect_lines=comparison.effect_lines,
+        state_lines=comparison.state_lines,
+        hunks=comparison.hunks,
+        hidden_hunks=comparison.hidden_hunks,
+        names=comparison.names,
+        metrics=_deltas(comparison.metrics),
+        note=_row_note(comparison),
+    )
+
+
+def _deltas(deltas: Sequence[MetricDelta]) -> tuple[MetricView, ...]:
+    return tuple(MetricView(delta.name, delta.before, delta.after) for delta in deltas)
+
+
+def _with_new_metrics(rows: Sequence[PassView]) -> list[PassView]:
+    """Mark what each outermost pass adds to the metrics in which the sides differ: a carried delta is no news."""
+    found = []
+    known: set[MetricView] = set()
+    for row in rows:
+        alone = row.status in (Status.ONLY_BASELINE.value, Status.ONLY_CANDIDATE.value)
+        found.append(replace(row, new_metrics=tuple(metric for metric in row.metrics if alone or metric not in known)))
+        if row.depth == 0 and not alone:
+            known = set(row.metrics)
+    return found
+
+
+def _row_note(comparison: PassComparison) -> str:
+    if comparison.status in (Status.ONLY_BASELINE, Status.ONLY_CANDIDATE):
+        return "the other side runs it at another place" if comparison.moved else "what it did there"
+    if comparison.status is Status.HEALS:
+        return "the sides differ before it and are equal after it"
+    if comparison.status is Status.FAILED:
+        raised = [
+            label
+            for label, effect in (("baseline", comparison.baseline), ("candidate", comparison.candidate))
+            if effect is not None and effect.record.after is None
+        ]
+        return f"it raised on {' and '.join(raised)}"
+    return ""
+
+
+def _pass_side(effect: PassEffect | None) -> PassSideView | None:
+    if effect is None:
+        return None
+    record = effect.record
+    return PassSideView(
+        before=record.before,
+        after=record.after,
+        removed=effect.removed,
+        added=effect.added,
+        duration_ms=effect.duration_ms,
+        caller=record.caller,
+        phase=record.phase,
+        functions=effect.functions,
+    )
+
+
+def _anchored(rows: Sequence[PassView]) -> tuple[PassView, ...]:
+    """Give each row the fragment that links to it: its position and the name, as far as a URL takes it."""
+    return tuple(
+        replace(row, anchor=f"pass-{row.index}-{re.sub(r'[^A-Za-z0-9_.]+', '-', row.name).strip('-')}") for row in rows
+    )
+
+
+def _side(label: str, file: TraceFile) -> SideView:
+    trace = file.trace
+    return SideView(
+        label=label,
+        kernel=trace.kernel.name,
+        source=trace.kernel.source,
+        target=trace.kernel.target,
+        parameters={key: str(value) for key, value in trace.kernel.parameters.items()},
+        pass_configs={key: str(value) for key, value in trace.kernel.pass_configs.items()},
+        build=trace.build.name,
+        tilelang_version=trace.build.tilelang_version,
+        libraries=tuple(f"{library.name} {library.sha256[:12]}" for library in trace.build.libraries),
+        lowering_ms=file.run.lowering_ms if file.run else None,
+        pass_count=len(trace.passes),
+        warnings=trace.warnings,
+        failure=None if trace.failure is None else f"{trace.failure.error}: {trace.failure.message}",
+    )
+
+
+def _artifact(kind: str, files: Sequence[TraceFile], hunks: Sequence[object] = ()) -> ArtifactView:
+    found = [file.trace.artifact(kind) for file in files]  # type: ignore[arg-type]
+    return ArtifactView(
+        kind=kind,
+        name=next((artifact.name for artifact in found if artifact), kind),
+        digests=tuple(artifact.digest if artifact else None for artifact in found),
+        missing=tuple(
+            (artifact.missing if artifact else f"no {kind} was asked for")
+            if not (artifact and artifact.digest)
+            else None
+            for artifact in found
+        ),
+        lines=tuple(
+            file.text(artifact.digest).count("\n") if artifact and artifact.digest else 0
+            for file, artifact in zip(files, found, strict=True)
+        ),
+        hunks=tuple(hunks),  # type: ignore[arg-type]
+    )
+
+
+def _final_metrics(file: TraceFile) -> Metrics:
+    """Metrics of the device module as it went to codegen; of the last state where there was none."""
+    passes = [record for record in file.trace.passes if record.after]
+    return measure(file.text(passes[-1].after)) if passes else Metrics()
+
+
+def _metric_views(baseline: Metrics, candidate: Metrics) -> tuple[MetricView, ...]:
+    left, right = baseline.flat(), candidate.flat()
+    return tuple(MetricView(name, left.get(name), right.get(name)) for name in dict.fromkeys([*left, *right]))
+
+
+def _series(files: Sequence[TraceFile], digests: Sequence[tuple[str | None, ...]]) -> tuple[SeriesView, ...]:
+    """The metrics that move most along the passes, after each pass."""
+    columns = [
+        [measure(file.text(row[side])).flat() if row[side] else None for row in digests]
+        for side, file in enumerate(files)
+    ]
+    names = dict.fromkeys(name for column in columns for flat in column if flat for name in flat)
+    series = [
+        SeriesView(name, tuple(tuple(flat.get(name, 0) if flat else None for flat in column) for column in columns))
+        for name in names
+    ]
+    moving = [item for item in series if _movement(item) > 0]
+    return tuple(sorted(moving, key=lambda item: (-_movement(item), item.name))[:_MOST_SERIES])
+
+
+def _movement(series: SeriesView) -> int:
+    """How often a metric changes from one pass to the next, on any side."""
+    total = 0
+    for column in series.values:
+        known = [value for value in column if value is not None]
+        total += sum(one != other for one, other in pairwise(known))
+    return total
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"

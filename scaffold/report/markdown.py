@@ -1,0 +1,201 @@
+"""The report as Markdown for a pull request comment: the verdict open, everything else folded.
+
+GitHub takes at most 65,536 characters; what does not fit is left out with a count, the largest changes first.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from scaffold.diff.text import Hunk
+from scaffold.report.view import SYMBOLS, MetricView, PassView, Report
+
+#: Largest comment GitHub takes, less room for what the user writes around it; in characters.
+MOST_CHARACTERS = 60_000
+#: Largest share of one pass, so that one does not push out the rest; in characters.
+_MOST_PER_PASS = 8_000
+
+
+def render_markdown(report: Report, *, most_characters: int = MOST_CHARACTERS) -> str:
+    """The report, at most ``most_characters`` long."""
+    head = "\n".join([*_head(report), "", *_details("Passes", _table(report)), *_products(report)])
+    tail = f"\n<sub>next: {_inline(report.next_command)}</sub>\n"
+    left = most_characters - len(head) - len(tail) - 200
+    kept: dict[int, str] = {}
+    rows = [row for row in report.shown if row.hunks]
+    for row in sorted(rows, key=_importance):
+        section = "\n".join(_pass_section(row))
+        if len(section) <= left:
+            kept[row.index] = section
+            left -= len(section)
+    sections = [kept[index] for index in sorted(kept)]
+    if len(kept) < len(rows):
+        sections.append(
+            f"_{len(rows) - len(kept)} of {len(rows)} changed passes left out: the comment would be too long._\n"
+        )
+    text = "\n".join([head, "", *sections]) + tail
+    return (
+        text
+        if len(text) <= most_characters
+        else text[: most_characters - 60] + "\n\n_cut: the comment would be too long_\n"
+    )
+
+
+def _importance(row: PassView) -> tuple[bool, int]:
+    return (row.status not in ("introduces", "failed"), row.index)
+
+
+def _head(report: Report) -> list[str]:
+    verdict = report.verdict
+    lines = [f"### {_escaped(report.title)}", "", f"**{_escaped(verdict.headline)}**", ""]
+    for detail in verdict.details:
+        label, separator, code = detail.partition(": ")
+        is_code = label in ("baseline", "candidate") and separator
+        lines.append(f"- {label}: {_inline(code.strip())}" if is_code else f"- {_escaped(detail)}")
+    for side in report.sides:
+        settings = {**side.parameters, **side.pass_configs}
+        words = " ".join(f"{key}={value}" for key, value in settings.items())
+        facts = (
+            f"{side.label + ': ' if side.label else ''}`{side.build}` (TileLang {_escaped(side.tilelang_version)}), "
+        )
+        lines.append(f"- {facts}{_inline(side.target)}, {_inline(words)}")
+    return lines
+
+
+def _table(report: Report) -> list[str]:
+    if report.kind == "two-sides":
+        lines = [
+            "| # | status | pass | kind | effect lines | state lines | new in numbers |",
+            "|--:|---|---|---|--:|--:|---|",
+        ]
+        lines += [
+            f"| {row.index} | {SYMBOLS[row.status]} {row.status} | {_cell(row.name)} | {row.degree} "
+            f"| {row.effect_lines} | {row.state_lines} | {_metrics(row.new_metrics)} |"
+            for row in report.shown
+        ]
+        alike = len(report.passes) - len(report.shown)
+        return [*lines, "", f"{alike} more passes did the same on both sides." if alike else ""]
+    lines = ["| # | pass | lines | changed in numbers |", "|--:|---|--:|---|"]
+    for row in report.shown:
+        side = row.sides[0]
+        counts = f"-{side.removed} +{side.added}" if side else ""
+        lines.append(f"| {row.index} | {_cell(row.name)} | {counts} | {_metrics(row.new_metrics)} |")
+    return [*lines, "", f"{len(report.passes) - len(report.shown)} more passes changed nothing."]
+
+
+def _products(report: Report) -> list[str]:
+    lines: list[str] = []
+    two = report.kind == "two-sides"
+    metrics = [metric for metric in report.final_metrics if metric.delta or not two]
+    if metrics:
+        head = ["| at the end | baseline | candidate |", "|---|--:|--:|"] if two else ["| at the end | |", "|---|--:|"]
+        body = [
+            f"| {metric.name} | {metric.baseline or 0:,} | {metric.candidate or 0:,} |"
+            if two
+            else f"| {metric.name} | {metric.candidate or 0:,} |"
+            for metric in metrics
+        ]
+        body += [
+            line
+            for side, items in zip(report.sides, report.resources, strict=True)
+            for line in _resources(side.label, items, two=two)
+        ]
+        lines += _details("Numbers at the end", [*head, *body])
+    for artifact in report.artifacts:
+        if artifact.hunks:
+            lines += _details(f"Generated {artifact.kind}", _diff_block(artifact.hunks, _MOST_PER_PASS))
+    return lines
+
+
+def _resources(label: str, items: Sequence[object], *, two: bool) -> list[str]:
+    rows = []
+    for item in items:
+        for key in ("registers", "spill_store_bytes", "static_shared_bytes", "sass_instructions"):
+            value = getattr(item, key)
+            if value is None:
+                continue
+            name = f"{getattr(item, 'function', '')}: {key.replace('_', ' ')}"
+            cells = f"{value:,} | " if label == "baseline" else f" | {value:,}" if two else f"{value:,}"
+            rows.append(f"| {_cell(name)} | {cells} |")
+    return rows
+
+
+def _pass_section(row: PassView) -> list[str]:
+    title = f"{SYMBOLS[row.status]} {row.index} {row.name}: {row.status}"
+    body: list[str] = []
+    if row.metrics:
+        body += [_metrics(row.metrics), ""]
+    if row.note:
+        body += [_escaped(row.note), ""]
+    body += _diff_block(row.hunks, _MOST_PER_PASS)
+    if row.hidden_hunks:
+        body += ["", f"{row.hidden_hunks} more places differed before this pass already."]
+    return _details(title, body)
+
+
+def _details(title: str, body: Sequence[str]) -> list[str]:
+    return [f"<details><summary>{html.escape(title)}</summary>", "", *body, "", "</details>", ""]
+
+
+def _diff_block(hunks: Sequence[Hunk], most: int) -> list[str]:
+    lines: list[str] = []
+    size = 0
+    total = sum(len(hunk.lines) for hunk in hunks)
+    shown = 0
+    for hunk in hunks:
+        lines.append(f"@@ {hunk.place or 'module'} @@")
+        for line in hunk.lines:
+            if size + len(line.text) > most:
+                fence = _fence(lines)
+                return [f"{fence}diff", *lines, fence, f"_{total - shown} more lines_"]
+            lines.append(f"{line.kind}{line.text}")
+            size += len(line.text) + 2
+            shown += 1
+    fence = _fence(lines)
+    return [f"{fence}diff", *lines, fence]
+
+
+def _fence(lines: Sequence[str]) -> str:
+    """A fence longer than any run of backticks inside."""
+    longest = max((len(run) for line in lines for run in _runs(line)), default=0)
+    return "`" * max(3, longest + 1)
+
+
+def _runs(line: str) -> list[str]:
+    return ["".join(part) for part in _split_runs(line)]
+
+
+def _split_runs(line: str) -> list[list[str]]:
+    runs: list[list[str]] = [[]]
+    for character in line:
+        if character == "`":
+            runs[-1].append(character)
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def _metrics(metrics: Sequence[MetricView]) -> str:
+    return ", ".join(f"{m.name} {m.baseline or 0:,} to {m.candidate or 0:,}" for m in metrics if m.name != "lines")
+
+
+def _inline(text: str) -> str:
+    """Inline code, whatever it holds."""
+    fence = _fence([text])[2:] if "`" in text else "`"
+    padding = " " if "`" in text else ""
+    return f"{fence}{padding}{text}{padding}{fence}" if text else ""
+
+
+def _escaped(text: str) -> str:
+    for character in ("\\", "`", "*", "_", "[", "]", "<", ">", "|"):
+        text = (
+            text.replace(character, f"\\{character}")
+            if character not in "<>"
+            else text.replace(character, f"&{'lt' if character == '<' else 'gt'};")
+        )
+    return text
+
+
+def _cell(text: str) -> str:
+    return _inline(text).replace("|", "\\|")
