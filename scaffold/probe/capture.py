@@ -28,10 +28,10 @@ def run(document: dict[str, Any]) -> int:
             import tilelang
             import tvm
         except BaseException as error:  # noqa: BLE001 - an import may raise or exit in any way; it is the result
-            _fail(spool, "import", error, running=None)
+            fail(spool, "import", error, running=None)
             spool.write("end", {})
             return 0
-        spool.write("hello", _identity(tilelang, tvm))
+        spool.write("hello", identity(tilelang, tvm))
         _capture(request, spool, tilelang, tvm)
         spool.write("end", {})
     return 0
@@ -41,9 +41,9 @@ def _capture(request: CaptureRequest, spool: SpoolWriter, tilelang: Any, tvm: An
     try:
         target = tvm.target.Target(dict(request.kernel.target_options))
         kernel = build_kernel(request.kernel, target)
-        configs = _pass_configs(kernel, request.kernel.pass_configs)
+        configs = pass_configs(kernel, request.kernel.pass_configs)
     except BaseException as error:  # noqa: BLE001 - the user's code may raise or exit in any way; it is the result
-        _fail(spool, "build-kernel", error, running=None)
+        fail(spool, "build-kernel", error, running=None)
         return
     for note in kernel.notes:
         spool.write("warning", note)
@@ -75,7 +75,7 @@ def _capture(request: CaptureRequest, spool: SpoolWriter, tilelang: Any, tvm: An
     running = recorder.running
     if failure is not None:
         # The name of the pass that raised must be written before its line closes it.
-        _fail(spool, "lowering", failure, running=running)
+        fail(spool, "lowering", failure, running=running)
     recorder.fail()
     recorder.close()
     spool.write("lowered", {"lowering_ms": lowering_ms, "passes_seen": recorder.passes_seen})
@@ -85,7 +85,7 @@ def _capture(request: CaptureRequest, spool: SpoolWriter, tilelang: Any, tvm: An
         spool.write("source", {"digest": spool.text(source), "include_dirs": _include_dirs(tilelang)})
 
 
-def _pass_configs(kernel: BuiltKernel, asked: dict[str, str]) -> dict[str, Any]:
+def pass_configs(kernel: BuiltKernel, asked: dict[str, str]) -> dict[str, Any]:
     """The decorator's pass configs with those asked for on top, in the form TVM wants."""
     merged: dict[str, Any] = {**kernel.pass_configs, **{key: _literal(text) for key, text in asked.items()}}
     module = sys.modules.get("tilelang.transform.pass_config")
@@ -112,7 +112,7 @@ def _plain(value: Any) -> Any:
     return " ".join(str(item) for item in value) if is_list else str(value)
 
 
-def _identity(tilelang: Any, tvm: Any) -> dict[str, Any]:
+def identity(tilelang: Any, tvm: Any) -> dict[str, Any]:
     return {
         "tilelang_version": str(tilelang.__version__),
         "tilelang_path": str(Path(tilelang.__file__).parent),
@@ -154,7 +154,7 @@ def _include_dirs(tilelang: Any) -> list[str]:
     return [str(path) for path in found if Path(str(path)).is_dir()]
 
 
-def _fail(spool: SpoolWriter, stage: str, error: BaseException, *, running: tuple[int, str] | None) -> None:
+def fail(spool: SpoolWriter, stage: str, error: BaseException, *, running: tuple[int, str] | None) -> None:
     lines = [line for line in traceback.format_exception(type(error), error, error.__traceback__) if line]
     text = "".join(lines)
     kept = [line for line in text.splitlines() if not line.startswith(_STACK_LINE)]

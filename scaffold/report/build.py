@@ -13,6 +13,7 @@ from scaffold.diff.model import Degree, Finding, OneSide, PassComparison, PassEf
 from scaffold.report.view import (
     REPORT_SCHEMA_VERSION,
     ArtifactView,
+    Focus,
     MetricView,
     PassSideView,
     PassView,
@@ -52,6 +53,7 @@ def report_one_side(file: TraceFile, effects: OneSide, *, next_command: str) -> 
             "added lines": sum(effect.added for effect in effects.effects),
         },
         next_command=next_command,
+        focus=_focus_of(passes),
     )
 
 
@@ -91,7 +93,21 @@ def report_two_sides(baseline: TraceFile, candidate: TraceFile, result: TwoSides
             "state lines": result.state_lines,
         },
         next_command=next_command,
+        focus=_focus_on(result.reshaped or result.introduced) or _focus_of(passes),
     )
+
+
+def _focus_on(finding: Finding | None) -> Focus | None:
+    if finding is None or finding.position is None:
+        return None
+    return Focus(finding.position + 1, finding.candidate_line or finding.baseline_line)
+
+
+def _focus_of(rows: Sequence[PassView]) -> Focus | None:
+    """Without a finding: the pass that makes most metrics grow, since that is where something is built."""
+    shown = [row for row in rows if row.hunks and not row.quiet]
+    best = max(shown, key=lambda row: (sum(m.delta > 0 for m in row.metrics), row.effect_lines), default=None)
+    return None if best is None else Focus(best.index, None)
 
 
 def texts_of(*files: TraceFile) -> Texts:
@@ -154,7 +170,8 @@ def _two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
         details += _finding_lines(finding, count)
         if result.introduced is not None and result.introduced != finding:
             details.append(
-                f"before it, in values only: {result.introduced.pass_name} (pass {(result.introduced.position or 0) + 1})"
+                "before it, in values only: "
+                f"{result.introduced.pass_name} (pass {(result.introduced.position or 0) + 1})"
             )
     details.append(_counts(result))
     details += _source_line(files, result)

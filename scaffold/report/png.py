@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
-from scaffold.diff.text import Line
-from scaffold.report.terminal import example_pass, select_passes
+from scaffold.diff.place import indentation
+from scaffold.diff.text import Hunk, Line
+from scaffold.report.focus import focused_pass, focused_window
+from scaffold.report.terminal import select_passes
 from scaffold.report.view import SYMBOLS, PassView, Report
 
 #: Two device pixels for each nominal one, so that text stays sharp where the picture is scaled down.
@@ -57,8 +59,9 @@ class _Row:
 def render_png(report: Report, passes: Sequence[str] = ()) -> bytes:
     """The picture; ``passes`` chooses whose changes it shows (the first that introduces, unasked)."""
     chosen = select_passes(report, passes)
-    row = chosen[0] if chosen else example_pass(report)
-    rows = [*_head(report), *(_pass_rows(row) if row is not None else [])]
+    row = chosen[0] if chosen else focused_pass(report)
+    hunks = row.hunks if chosen and row else focused_window(report, _MOST_ROWS)
+    rows = [*_head(report), *(_pass_rows(row, hunks) if row is not None else [])]
     line_height = round(_FONT_PIXELS * 1.45)
     width = round(_cell_width() * _COLUMNS) + 2 * _MARGIN
     image = Image.new("RGB", (width, line_height * len(rows) + 2 * _MARGIN), _PAPER)
@@ -85,17 +88,29 @@ def _head(report: Report) -> Iterator[_Row]:
         yield from (_Row(text, ink=_FAINT) for text in _wrapped(facts, _COLUMNS))
 
 
-def _pass_rows(row: PassView) -> Iterator[_Row]:
+def _pass_rows(row: PassView, hunks: Sequence[Hunk]) -> Iterator[_Row]:
     yield _Row("")
     yield _Row(f"{SYMBOLS[row.status]} {row.index} {row.name}: {row.status}", weight="bold")
     rows: list[_Row] = []
-    for hunk in row.hunks:
+    drawn = 0
+    for hunk in hunks:
+        if len(rows) >= _MOST_ROWS:
+            break
         rows.append(_Row(f"@@ {hunk.place or 'module'} @@", ink=_FAINT))
+        spare = min((indentation(line.text) for line in hunk.lines if line.text.strip()), default=0)
         for line in hunk.lines:
-            rows += _line_rows(line)
-    yield from rows[:_MOST_ROWS]
-    if len(rows) > _MOST_ROWS:
-        yield _Row(f"… {len(rows) - _MOST_ROWS} more lines", ink=_FAINT)
+            if len(rows) < _MOST_ROWS:
+                rows += _line_rows(_dedented(line, spare))
+                drawn += 1
+    yield from rows
+    left = sum(len(hunk.lines) for hunk in row.hunks) - drawn
+    if left:
+        yield _Row(f"… {left} more lines in this pass", ink=_FAINT)
+
+
+def _dedented(line: Line, spare: int) -> Line:
+    marks = tuple((max(0, start - spare), max(0, end - spare)) for start, end in line.marks)
+    return replace(line, text=line.text[spare:], marks=marks)
 
 
 def _line_rows(line: Line) -> Iterator[_Row]:

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scaffold.diff.text import Hunk, Line
+from scaffold.report.focus import focused_pass, focused_window
 from scaffold.report.view import SYMBOLS, MetricView, PassView, Report, SideView
 
 #: Lines of a pass shown as an example below the table; ``--pass`` shows all.
@@ -86,11 +87,11 @@ def print_report(report: Report, console: Console, options: TerminalOptions) -> 
         _print_products(report, console)
     rows: Iterable[PassView] = wanted or (report.shown if options.patch else ())
     for row in rows:
-        _print_row_changes(row, console, options, limit=None)
+        _print_row_changes(row, console, options)
     if not wanted and not options.patch:
-        example = example_pass(report)
+        example = focused_pass(report)
         if example is not None:
-            _print_row_changes(example, console, options, limit=EXAMPLE_LINES)
+            _print_row_changes(example, console, options, window=focused_window(report, EXAMPLE_LINES))
     for side in report.sides:
         for warning in side.warnings:
             console.print(Text(f"note: {side.label + ': ' if side.label else ''}{warning}", style="yellow"))
@@ -267,16 +268,10 @@ def _side_number(resources: object | None, key: str) -> str:
     return "not there" if resources is None else "not measured" if value is None else f"{value:,}"
 
 
-def example_pass(report: Report) -> PassView | None:
-    """The pass whose changes are shown unasked: the first that introduces, or the one that moves most metrics."""
-    shown = [row for row in report.shown if row.hunks]
-    introducing = [row for row in shown if row.status == "introduces" and row.degree == "shape"]
-    if introducing:
-        return introducing[0]
-    return max(shown, key=lambda row: (sum(metric.delta > 0 for metric in row.metrics), row.effect_lines), default=None)
-
-
-def _print_row_changes(row: PassView, console: Console, options: TerminalOptions, *, limit: int | None) -> None:
+def _print_row_changes(
+    row: PassView, console: Console, options: TerminalOptions, *, window: Sequence[Hunk] | None = None
+) -> None:
+    """The changes of a row; all of them, or the ``window`` of them that is worth the room."""
     console.print()
     header = Text(f"{SYMBOLS[row.status]} {row.index} {row.name}", style="bold")
     header.append(f"  {row.status}" + (f", {row.degree}" if row.degree != "none" else ""), style="dim")
@@ -290,7 +285,7 @@ def _print_row_changes(row: PassView, console: Console, options: TerminalOptions
         console.print(Text("  names matched: " + ", ".join(f"{new} for {old}" for new, old in row.names), style="dim"))
     if row.note:
         console.print(Text(f"  {row.note}", style="dim"))
-    hunks = row.hunks if limit is None else tuple(_first_lines(row.hunks, limit))
+    hunks = row.hunks if window is None else window
     for hunk in hunks:
         console.print(Text(f"@@ {hunk.place or 'module'} @@", style="cyan"), soft_wrap=True)
         if options.side_by_side:
@@ -307,15 +302,6 @@ def _print_row_changes(row: PassView, console: Console, options: TerminalOptions
         console.print(Text(carried, style="dim"))
     if not row.hunks and not row.note:
         console.print(Text("  no change of its own", style="dim"))
-
-
-def _first_lines(hunks: Sequence[Hunk], limit: int) -> Iterable[Hunk]:
-    left = limit
-    for hunk in hunks:
-        if left <= 0:
-            return
-        yield Hunk(hunk.lines[:left], hunk.place)
-        left -= len(hunk.lines)
 
 
 def _print_unified(hunk: Hunk, console: Console) -> None:

@@ -135,6 +135,14 @@ class SeriesView:
 
 
 @dataclass(frozen=True)
+class Focus:
+    """The one change to show when there is room for one: a row, and the line of its hunks that tells the most."""
+
+    index: int
+    line: str | None
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything a renderer shows."""
 
@@ -151,7 +159,7 @@ class Report:
     series: tuple[SeriesView, ...]
     totals: Mapping[str, int]
     next_command: str
-    trace_paths: tuple[str, ...] = ()
+    focus: Focus | None = None
 
     @property
     def shown(self) -> tuple[PassView, ...]:
