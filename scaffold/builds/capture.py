@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import json
 import platform
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,18 +11,11 @@ from pathlib import Path
 from scaffold.builds.attest import hash_libraries
 from scaffold.builds.gpu import find_gpu
 from scaffold.builds.machine_code import MachineCode, compile_cuda, find_toolchain
-from scaffold.builds.process import Finished, probe_environment, run_logged
+from scaffold.builds.probing import run_probe
 from scaffold.builds.store import Build
 from scaffold.builds.workspace import Workspace
-from scaffold.errors import (
-    EmptyCaptureError,
-    EnvironmentProblem,
-    KernelSourceError,
-    ProbeError,
-    ProbeTimeoutError,
-)
-from scaffold.probe import start
-from scaffold.probe.protocol import PROTOCOL_VERSION, CaptureRequest, KernelRequest, encode_request
+from scaffold.errors import EmptyCaptureError
+from scaffold.probe.protocol import KernelRequest
 from scaffold.progress import Progress
 from scaffold.trace.model import (
     SCHEMA_VERSION,
@@ -39,7 +29,7 @@ from scaffold.trace.model import (
     TraceFile,
     text_digest,
 )
-from scaffold.trace.spool import Spool, read_spool
+from scaffold.trace.spool import Spool
 
 #: A real kernel lowers in seconds; a loop in the compiler must not hang a session overnight.
 DEFAULT_TIMEOUT_S = 600.0
@@ -66,105 +56,35 @@ def capture(
 
     Raises
     ------
-    KernelSourceError
-        If the user's own code raises or gives no kernel.
     EmptyCaptureError
         If the lowering ended but no pass was seen.
-    ProbeError, ProbeTimeoutError
-        If the probe died before any pass, or hung.
-    EnvironmentProblem
-        If TileLang does not import in ``build``.
+    KernelSourceError, ProbeError, ProbeTimeoutError, EnvironmentProblem
+        As :func:`~scaffold.builds.probing.run_probe` says.
     """
     started = datetime.datetime.now(datetime.timezone.utc)
-    folder = Path(tempfile.mkdtemp(prefix="scaffold-probe-"))
-    keep = False
-    try:
-        spool_path = folder / "spool.jsonl"
-        document = encode_request(CaptureRequest(PROTOCOL_VERSION, request, str(spool_path)))
-        (folder / "request.json").write_text(json.dumps(document), encoding="utf-8")
-        environment = probe_environment(
-            {"TILELANG_DISABLE_CACHE": "1", "TILELANG_CACHE_DIR": str(folder / "cache"), "TMPDIR": str(folder)}
+    with progress.step(f"lowering {request.name} for {request.target} in {build.name}"):
+        probed = run_probe(
+            "capture", request, build, workspace=workspace, progress=progress, timeout_s=options.timeout_s
         )
-        command = [build.python, str(Path(start.__file__)), "capture", str(folder / "request.json")]
-        with progress.step(f"lowering {request.name} for {request.target} in {build.name}"):
-            finished = run_logged(
-                command, log=folder / "log", progress=progress, env=environment, cwd=folder, timeout_s=options.timeout_s
-            )
-        spool = read_spool(spool_path)
-        failure = _checked(spool, finished, request, build)
-        trace, texts = _assemble(spool, failure, request, build, workspace)
-        if options.machine_code:
-            trace, texts = _with_machine_code(trace, texts, spool, build, workspace, progress)
-        keep = failure is not None and failure.stage == "crash"
-        run = RunRecord(
-            schema_version=SCHEMA_VERSION,
-            started_at=started.isoformat(timespec="seconds"),
-            argv=tuple(argv),
-            host=_host(),
-            lowering_ms=spool.lowered["lowering_ms"] if spool.lowered else None,
-            timings=tuple(sorted(spool.timings, key=lambda timing: timing.sequence)),
-        )
-        return TraceFile(trace, texts, run)
-    except ProbeError:
-        keep = True
-        raise
-    finally:
-        if keep:
-            _keep_run(folder, workspace)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _checked(spool: Spool, finished: Finished, request: KernelRequest, build: Build) -> Failure | None:
-    """The failure a trace carries, if any; raises for what leaves no trace worth keeping."""
-    if finished.timed_out:
-        where = f" in {spool.unfinished[1]}" if spool.unfinished else ""
-        raise ProbeTimeoutError(
-            f"lowering {request.name} did not end{where}",
-            hint="give it longer with --timeout SECONDS, or a smaller kernel with --set",
-            context={"log": finished.tail(5)},
-        )
-    failure = spool.failure
-    if failure is not None and failure.stage == "import":
-        raise EnvironmentProblem(
-            f"TileLang does not import in {build.name}: {failure.error}: {failure.message.splitlines()[-1]}",
-            hint=f"see it whole: {build.python} -c 'import tilelang'",
-        )
-    if failure is not None and failure.stage == "build-kernel":
-        said = failure.message if spool.users_fault else f"{failure.error}: {failure.message}"
-        raise KernelSourceError(
-            f"{request.source} gave no kernel: {said}",
-            hint="mend it, or say other parameters with --set K=V",
-            context={} if spool.users_fault else {"traceback": _users_part(failure.traceback, request)},
-        )
-    died = not spool.ended or finished.returncode != 0
-    if died and failure is None:
-        if not spool.passes and spool.unfinished is None:
-            raise ProbeError(
-                f"the probe in {build.name} died before the first pass ({_how(finished)})",
-                hint="its last lines are above; run again with -v for the command",
-                context={"log": finished.tail(12)},
-            )
-        sequence, name = spool.unfinished or (None, None)
-        return Failure("crash", sequence, name, _how(finished), finished.tail(3) or _how(finished), finished.tail(30))
+    spool, failure = probed.spool, probed.failure
     if failure is None and not spool.passes:
         raise EmptyCaptureError(
             f"{request.name} lowered without running a single pass",
             hint="something stood between the kit and the compiler: a kernel taken from a cache, or code that opens a "
             "PassContext of its own; name the function that returns the PrimFunc",
         )
-    return failure
-
-
-def _users_part(traceback: str, request: KernelRequest) -> str:
-    """The traceback from the user's file on."""
-    lines = traceback.splitlines()
-    at = next((i for i, line in enumerate(lines) if request.path and request.path in line), 0)
-    return "\n" + "\n".join(lines[at:][-20:])
-
-
-def _how(finished: Finished) -> str:
-    code = finished.returncode
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+    trace, texts = _assemble(spool, failure, request, build, workspace)
+    if options.machine_code:
+        trace, texts = _with_machine_code(trace, texts, spool, build, workspace, progress)
+    run = RunRecord(
+        schema_version=SCHEMA_VERSION,
+        started_at=started.isoformat(timespec="seconds"),
+        argv=tuple(argv),
+        host=_host(),
+        lowering_ms=spool.lowered["lowering_ms"] if spool.lowered else None,
+        timings=tuple(sorted(spool.timings, key=lambda timing: timing.sequence)),
+    )
+    return TraceFile(trace, texts, run)
 
 
 def _assemble(
@@ -256,11 +176,3 @@ def _host() -> dict[str, str]:
     gpu = find_gpu()
     facts = {"platform": platform.platform(), "python": platform.python_version()}
     return {**facts, **({"gpu": gpu.name, "driver": gpu.driver} if gpu else {})}
-
-
-def _keep_run(folder: Path, workspace: Workspace) -> None:
-    """Keep what a dead probe left, for a look; the newest few only."""
-    kept = workspace.folder(workspace.runs)
-    shutil.copytree(folder, kept / folder.name, ignore=shutil.ignore_patterns("cache"), dirs_exist_ok=True)
-    for old in sorted(kept.iterdir(), key=lambda path: path.stat().st_mtime)[:-5]:
-        shutil.rmtree(old, ignore_errors=True)

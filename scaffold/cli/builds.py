@@ -10,7 +10,7 @@ from rich.text import Text
 
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
-from scaffold.cli.options import Parser, add_common, add_output, command_line, output_of, progress_of
+from scaffold.cli.options import Parser, add_common, add_output, command_line, output_of, progress_of, write_result
 from scaffold.errors import ExitCode
 from scaffold.report.terminal import make_console
 
@@ -32,7 +32,7 @@ def run(argv: Sequence[str]) -> int:
     store = BuildStore(Workspace.at(namespace.workspace), progress_of(namespace), torch=namespace.torch)
     builds = [store.get(name) for name in namespace.names] if namespace.names else store.installed()
     if output.format == "json":
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(builds), indent=1).decode() + "\n")
+        write_result(output, msgspec.json.format(msgspec.json.encode(builds), indent=1) + b"\n")
         return int(ExitCode.OK)
     console = make_console(sys.stdout, color=output.color, width=output.width)
     for build in builds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,13 +11,27 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from scaffold.cli.options import Parser, add_common, add_output, command_line, output_of
-from scaffold.errors import ExitCode
+from scaffold.builds.gpu import default_target
+from scaffold.builds.running import run_kernel
+from scaffold.cli.options import (
+    Output,
+    Parser,
+    add_common,
+    add_kernel,
+    add_output,
+    command_line,
+    exit_for,
+    output_of,
+    progress_of,
+    write_result,
+)
+from scaffold.cli.tracing import open_session, settings_of
+from scaffold.errors import ExitCode, UsageError
 from scaffold.kernels.catalog import load_zoo_kernel, typed_parameters, zoo_names
 from scaffold.kernels.model import ZooKernel
+from scaffold.kernels.resolve import resolve
 from scaffold.kernels.spec import parse_assignments
 from scaffold.report.terminal import make_console
-from scaffold.trace.store import write_atomically
 
 #: Targets a newcomer meets; the table of the docs has the same.
 COMMON_TARGETS = ("cuda:sm_80", "cuda:sm_90a", "cuda:sm_100a", "hip:gfx942", "metal", "c")
@@ -26,21 +41,20 @@ def run(argv: Sequence[str]) -> int:
     """List the zoo, or show one kernel with given parameters."""
     parser = Parser("kernels", "List the kernel zoo, or show one kernel.", example="kernels gemm --set K=4096")
     parser.add_argument("kernel", nargs="?", help="show this one")
-    parser.add_argument("--set", metavar="K=V", action="append", default=[], help="a parameter, to see what follows")
+    parser.add_argument("--run", action="store_true", help="run it here and compare with its reference; 1 if wrong")
+    add_kernel(parser)
     add_output(parser, ("terminal", "json"))
     add_common(parser)
     namespace = parser.parse_args(argv)
     output = output_of(namespace)
+    if namespace.run:
+        return _run_one(namespace, output)
     names = [namespace.kernel] if namespace.kernel else zoo_names()
     assignments = parse_assignments(namespace.set, flag="--set").parameters
     facts = [describe(load_zoo_kernel(name), assignments if namespace.kernel else {}) for name in names]
     if output.format == "json":
         document = facts[0] if namespace.kernel else facts
-        data = msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
-        if output.path is not None:
-            write_atomically(output.path, data)
-        else:
-            sys.stdout.write(data.decode())
+        write_result(output, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
         return int(ExitCode.OK)
     console = make_console(sys.stdout, color=output.color, width=output.width)
     if namespace.kernel:
@@ -48,6 +62,33 @@ def run(argv: Sequence[str]) -> int:
     else:
         _show_all(facts, console)
     return int(ExitCode.OK)
+
+
+def _run_one(namespace: argparse.Namespace, output: Output) -> int:
+    """Run one kernel against its reference."""
+    if not namespace.kernel:
+        raise UsageError("--run takes one kernel", hint="for example: kernels cpu_gemm --run")
+    load_zoo_kernel(namespace.kernel)
+    progress = progress_of(namespace)
+    settings = settings_of(namespace)
+    request = resolve(namespace.kernel, settings, default_target=default_target())
+    session = open_session(namespace, progress, ())
+    build = session.store.get(settings.build)
+    result = run_kernel(
+        request, build, workspace=session.workspace, progress=progress, timeout_s=session.options.timeout_s
+    )
+    if output.format == "json":
+        write_result(output, msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+        return exit_for(finding=not result.passed)
+    console = make_console(sys.stdout, color=output.color, width=output.width)
+    verdict = "right" if result.passed else "WRONG"
+    console.print(Text(f"{request.name} for {request.target} on {result.device}: {verdict}", style="bold"))
+    for item in result.outputs:
+        error = "no number" if item.relative_error is None else f"relative error {item.relative_error:.2e}"
+        reason = f", {item.reason}" if item.reason else ""
+        console.print(Text(f"  {item.name}: {error}, at most {result.tolerance:.0e} is right{reason}"))
+    console.print(Text(f"next: {command_line('tir-diff', request.name, '--target', request.target)}", style="bold"))
+    return exit_for(finding=not result.passed)
 
 
 def describe(kernel: ZooKernel, assignments: Mapping[str, str]) -> dict[str, Any]:

@@ -134,6 +134,17 @@ def _require_writable(path: Path) -> None:
         )
 
 
+def write_result(output: Output, data: bytes) -> None:
+    """Write the result to its file, whole or not at all, or to stdout."""
+    if output.path is not None:
+        from scaffold.trace.store import write_atomically
+
+        write_atomically(output.path, data)
+        return
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def command_line(*words: str) -> str:
     """A command to type next, quoted for a shell."""
     return "python -m scaffold " + shlex.join(words)

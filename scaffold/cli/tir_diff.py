@@ -16,6 +16,7 @@ from scaffold.cli.options import (
     exit_for,
     output_of,
     progress_of,
+    write_result,
 )
 from scaffold.cli.tracing import Session, Side, obtain, open_session, plan, settings_of, trace_path, with_build
 from scaffold.diff.one_side import effects_of
@@ -28,7 +29,7 @@ from scaffold.report.build import report_one_side, report_two_sides, texts_of
 from scaffold.report.terminal import TerminalOptions, make_console, matches, print_report, render_text
 from scaffold.report.view import Report, Texts
 from scaffold.trace.model import TraceFile
-from scaffold.trace.store import SUFFIX, write_atomically
+from scaffold.trace.store import SUFFIX
 
 #: Width of a report written to a file, in columns.
 _FILE_WIDTH = 120
@@ -168,11 +169,9 @@ def _emit(report: Report, texts: Texts, output: Output, namespace: argparse.Name
         return
     with progress.step(f"writing {output.format}"):
         data = render(report, texts, output.format, options, width=output.width or _FILE_WIDTH)
+    write_result(output, data)
     if output.path is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
         return
-    write_atomically(output.path, data)
     progress.say(report.verdict.headline)
     progress.say(f"wrote {output.path} ({len(data) / 1000:.0f} KB)")
 

@@ -110,9 +110,9 @@ def same_up_to_names(baseline: Sequence[str], candidate: Sequence[str]) -> bool:
         if len(left_tokens) != len(right_tokens):
             return False
         for left, right in zip(left_tokens, right_tokens, strict=True):
-            if left.kind != right.kind:
+            if left.kind != right.kind or (left.text in ours) != (right.text in theirs):
                 return False
-            if left.kind == "name" and left.text in ours and right.text in theirs:
+            if left.kind == "name" and left.text in ours:
                 if forward.setdefault(left.text, right.text) != right.text:
                     return False
                 if backward.setdefault(right.text, left.text) != left.text:

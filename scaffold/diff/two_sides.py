@@ -61,7 +61,7 @@ class Comparison:
             comparisons.append(comparison)
         source_tier, source_hunks = self._sources()
         tiers = [inputs.tier, *(c.tier_after for c in comparisons)] + ([source_tier] if source_tier else [])
-        if any(c.status is Status.FAILED for c in comparisons) and baseline.failure != candidate.failure:
+        if baseline.failure != candidate.failure:
             tiers.append(Tier.DIFFERENT)
         return TwoSides(
             passes=tuple(comparisons),

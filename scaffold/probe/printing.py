@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 _REFERENCE = re.compile(r'metadata\["([\w.]+)"\]\[(\d+)\]')
@@ -25,8 +27,7 @@ def print_module(module: Any) -> str:
     head, separator, body = text.partition("metadata = ")
     if separator and _REFERENCE.search(body):
         literal, rest = _split_metadata(body)
-        text = head + rest
-        text = _write_out(text, _load_metadata(literal))
+        text = _write_out(head + rest, _load_metadata(literal))
     text = _BANNER.sub("", text.lstrip("\n"))
     return text.replace(_OMITTED, "").strip("\n") + "\n"
 
@@ -40,29 +41,37 @@ def _split_metadata(body: str) -> tuple[str, str]:
     return body[:end], body[end:]
 
 
-def _load_metadata(call: str) -> dict[str, list[Any]]:
+@lru_cache(maxsize=64)
+def _load_metadata(call: str) -> dict[tuple[str, int], tuple[str, str]]:
+    """Short name and full description of every object in a metadata section.
+
+    Cached by the section itself: from layout inference on, every pass prints the same one.
+    """
     import tvm
 
     expression = ast.parse(call, mode="eval").body
     if not isinstance(expression, ast.Call):
         raise TypeError(f"metadata is not a call: {call[:80]!r}")
     loaded = tvm.ir.load_json(ast.literal_eval(expression.args[0]))
-    return {str(key): list(value) for key, value in loaded.items()}
+    described = {}
+    for key, values in loaded.items():
+        for index, value in enumerate(values):
+            full = _describe(value)
+            short = hashlib.sha256(full.encode()).hexdigest()[:8]
+            described[str(key), index] = (f"{str(key).rpartition('.')[2]}#{short}", full)
+    return described
 
 
-def _write_out(text: str, metadata: dict[str, list[Any]]) -> str:
-    described: dict[tuple[str, int], tuple[str, str]] = {}
+def _write_out(text: str, described: Mapping[tuple[str, int], tuple[str, str]]) -> str:
+    used: dict[str, str] = {}
 
     def name_of(match: re.Match[str]) -> str:
-        key, index = match.group(1), int(match.group(2))
-        if (key, index) not in described:
-            full = _describe(metadata[key][index])
-            short = hashlib.sha256(full.encode()).hexdigest()[:8]
-            described[key, index] = (f"{key.rpartition('.')[2]}#{short}", full)
-        return described[key, index][0]
+        name, full = described[match.group(1), int(match.group(2))]
+        used[name] = full
+        return name
 
     named = _REFERENCE.sub(name_of, text)
-    definitions = sorted({f"# {name} = {full}" for name, full in described.values()})
+    definitions = sorted(f"# {name} = {full}" for name, full in used.items())
     return named.rstrip("\n") + "\n\n" + "\n".join(definitions) + "\n"
 
 

@@ -13,8 +13,12 @@ object with one key that names its kind:
     A pass is about to run; written and flushed before it does.
 ``{"pass": {...}}``
     A pass ended: the fields of :class:`scaffold.trace.model.PassRecord`, and its duration.
-``{"artifact": {...}}``, ``{"warning": "…"}``, ``{"failure": {...}}``
-    Generated source and its like; a line the compiler logged; why the lowering stopped.
+``{"kernel": {...}}``, ``{"module": {...}}``, ``{"source": {...}}``, ``{"lowered": {...}}``
+    What was built; the input, host and device modules; the generated source; how long the lowering took.
+``{"run": {...}}``
+    How the outputs of a launch compare with the reference.
+``{"warning": "…"}``, ``{"failure": {...}}``
+    Something worth telling; why it stopped.
 ``{"end": {...}}``
     Nothing follows. A spool without it belongs to a probe that died.
 

@@ -1,4 +1,4 @@
-"""Watch TVM run passes: a ``PassInstrument`` that records, and a thread that prints.
+"""Watch TVM run passes: a ``PassInstrument`` that records, and threads that print.
 
 Printing a module costs more than many a pass, so it must not run in the compiler's way.
 Two facts make that cheap. IR nodes are immutable once shared: holding a reference makes every later pass copy before it
@@ -16,6 +16,7 @@ import re
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -25,6 +26,9 @@ from scaffold.probe.spool import SpoolWriter
 
 #: Deep IR prints by recursion; the default stack of a thread is 8 MiB on Linux and 512 KiB on macOS.
 _PRINTER_STACK_BYTES = 256 * 1024 * 1024
+
+#: One prints while the compiler runs; the second shortens the wait at the end, when the largest modules come at once.
+_PRINTERS = 2
 
 _CONSTRUCTOR = re.compile(r"(\w+)\([^()]*\)\s*\(")
 
@@ -44,8 +48,8 @@ class _OpenPass:
 class Recorder:
     """Records every pass of one lowering into a spool.
 
-    Modules are handed to the printer thread under a *ticket*; tickets become digests when the pass lines are written,
-    by the same thread, so lines keep their order.
+    Modules are handed to printer threads under a *ticket*; one writer thread turns tickets into digests as their texts
+    come, so lines keep their order.
     """
 
     def __init__(self, spool: SpoolWriter) -> None:
@@ -56,11 +60,14 @@ class Recorder:
         self._kept: list[Any] = []
         self._digests: dict[int, str] = {}
         self._work: queue.SimpleQueue[tuple[str, Any] | None] = queue.SimpleQueue()
-        self._printer_error: BaseException | None = None
+        self._writer_error: BaseException | None = None
         previous = threading.stack_size(_PRINTER_STACK_BYTES)
-        self._printer = threading.Thread(target=self._print, name="scaffold-printer", daemon=True)
-        self._printer.start()
+        self._printers = ThreadPoolExecutor(_PRINTERS, thread_name_prefix="scaffold-printer")
+        for _ in range(_PRINTERS):
+            self._printers.submit(time.sleep, 0.001)  # the pool starts its threads now, with the large stack
         threading.stack_size(previous)
+        self._writer = threading.Thread(target=self._write, name="scaffold-writer", daemon=True)
+        self._writer.start()
 
     @property
     def running(self) -> tuple[int, str] | None:
@@ -111,11 +118,12 @@ class Recorder:
             self._abandon(self._open.pop())
 
     def close(self) -> None:
-        """Wait for the printer; raise what it raised."""
+        """Wait until all is printed and written; raise what printing raised."""
         self._work.put(None)
-        self._printer.join()
-        if self._printer_error is not None:
-            raise self._printer_error
+        self._writer.join()
+        self._printers.shutdown()
+        if self._writer_error is not None:
+            raise self._writer_error
 
     def _abandon(self, record: _OpenPass) -> None:
         self._work.put(("pass", (record, None, None, len(self._open))))
@@ -126,22 +134,23 @@ class Recorder:
         if ticket is None:
             ticket = self._tickets[key] = len(self._tickets)
             self._kept.append(module)
-            self._work.put(("module", (ticket, module)))
+            self._work.put(("module", (ticket, self._printers.submit(print_module, module))))
         return ticket
 
-    def _print(self) -> None:
+    def _write(self) -> None:
+        """Write lines in the order in which things happened, each text before the first line that names it."""
         try:
             while (item := self._work.get()) is not None:
                 kind, value = item
                 if kind == "module":
-                    ticket, module = value
-                    self._digests[ticket] = self._spool.text(print_module(module))
+                    ticket, printed = value
+                    self._digests[ticket] = self._spool.text(printed.result())
                 elif kind == "begin":
                     self._spool.write("begin", value)
                 else:
                     self._spool.write("pass", self._line(*value))
         except BaseException as error:  # noqa: BLE001 - carried to close(), which raises it in the main thread
-            self._printer_error = error
+            self._writer_error = error
 
     def _line(self, record: _OpenPass, after: int | None, duration_ms: float | None, depth: int) -> dict[str, Any]:
         return {

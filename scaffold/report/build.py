@@ -141,7 +141,7 @@ def _two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     count = len(result.passes)
     failures = [
         f"{label} stopped in {trace.failure.pass_name or 'no pass'}: {trace.failure.error}: "
-        + _short(trace.failure.message.strip().splitlines()[0])
+        + _short(next(iter(trace.failure.message.strip().splitlines()), ""))
         for label, trace in (("baseline", baseline), ("candidate", candidate))
         if trace.failure is not None
     ]
@@ -163,7 +163,7 @@ def _two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     if result.inputs is Tier.DIFFERENT:
         details.append("the inputs differ: " + _input_difference(result))
     if finding is None:
-        headline = "the sides differ as their inputs do; no pass adds to it"
+        headline = _no_pass(result, failures)
     else:
         kind = {Degree.SHAPE: "shape", Degree.VALUES: "values", Degree.NAMES: "names"}.get(finding.degree, "shape")
         headline = f"{finding.pass_name} is the first pass to introduce a difference of {kind}"
@@ -176,6 +176,15 @@ def _two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     details.append(_counts(result))
     details += _source_line(files, result)
     return Verdict("differs", headline, (*failures, *details))
+
+
+def _no_pass(result: TwoSides, failures: Sequence[str]) -> str:
+    """Why the sides differ although no pass introduces anything."""
+    if result.inputs is Tier.DIFFERENT:
+        return "the sides differ as their inputs do; no pass adds to it"
+    if failures:
+        return "no pass introduces a difference, but the lowerings did not stop alike"
+    return "no pass introduces a difference; the generated source differs"
 
 
 def _finding_lines(finding: Finding, count: int) -> list[str]:

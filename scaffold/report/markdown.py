@@ -182,7 +182,7 @@ def _metrics(metrics: Sequence[MetricView]) -> str:
 
 def _inline(text: str) -> str:
     """Inline code, whatever it holds."""
-    fence = _fence([text])[2:] if "`" in text else "`"
+    fence = _fence([text]) if "`" in text else "`"
     padding = " " if "`" in text else ""
     return f"{fence}{padding}{text}{padding}{fence}" if text else ""
 

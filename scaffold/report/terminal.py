@@ -112,7 +112,7 @@ def select_passes(report: Report, wanted: Sequence[str]) -> tuple[PassView, ...]
 
 def matches(row: PassView, name: str) -> bool:
     """Whether ``name`` means this row."""
-    if name.isdigit():
+    if name.isdecimal():
         return row.index == int(name)
     names = {row.name, row.name.partition(" (")[0], row.name.rpartition("(")[2].rstrip(")")}
     return name in names or any(item.rpartition(".")[2] == name for item in names)

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from scaffold.trace.model import PassRecord, TraceFile
 
-_UNSAFE = re.compile(r"[^\w.]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
+#: Longest name of a file without number and suffix, in characters; file systems take 255 in all.
+_LONGEST_NAME = 120
 
 
 def dump_files(file: TraceFile) -> Iterator[tuple[str, str]]:
@@ -49,4 +51,4 @@ def _did(record: PassRecord) -> str:
 
 def _safe(name: str) -> str:
     """A name that is a name on every file system, whatever a trace from elsewhere says."""
-    return _UNSAFE.sub("-", name).strip("-.") or "unnamed"
+    return _UNSAFE.sub("-", name).strip("-.")[:_LONGEST_NAME] or "unnamed"

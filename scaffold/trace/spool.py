@@ -25,6 +25,7 @@ class Spool:
     source: Mapping[str, Any] | None = None
     lowered: Mapping[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
+    run: Mapping[str, Any] | None = None
     failure: Failure | None = None
     users_fault: bool = False
     ended: bool = False
@@ -54,7 +55,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Any]]:
                 return
             try:
                 ((kind, value),) = json.loads(line).items()
-            except ValueError:
+            except (ValueError, AttributeError):
                 return
             yield kind, value
 
@@ -80,6 +81,8 @@ def _take(spool: Spool, kind: str, value: Any) -> None:
             spool.source = value
         case "lowered":
             spool.lowered = value
+        case "run":
+            spool.run = value
         case "warning":
             spool.warnings.append(str(value))
         case "failure":

@@ -37,6 +37,9 @@ _MAX_DECODER_MEMORY_BYTES = 512 * 1024**2
 _TEXT_NAME = re.compile(r"texts/([0-9a-f]{64})\Z")
 _COMPRESSION_PRESET = 6
 
+#: What msgspec raises for a document it cannot read; text that is no UTF-8 and deep nesting have no error of its own.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 
 def pack_trace(trace: Trace, texts: Mapping[str, str]) -> bytes:
     """The bytes of a ``.tltrace`` file."""
@@ -117,7 +120,7 @@ def read_trace(path: Path) -> TraceFile:
     file = unpack_trace(data, origin=str(path))
     try:
         run = msgspec.json.decode(run_path(path).read_bytes(), type=RunRecord)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, *_UNREADABLE):
         return file
     return replace(file, run=run)
 
@@ -179,14 +182,15 @@ def _members(content: bytes, origin: str) -> list[tuple[str, bytes]]:
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
             for entry in tar:
-                body = tar.extractfile(entry) if entry.isreg() else None
+                # A sparse member is "regular" to tarfile, and unpacks to whatever size its header claims.
+                body = tar.extractfile(entry) if entry.isreg() and not entry.issparse() else None
                 if body is None or entry.name in found:
                     raise TraceFileError(
                         f"{origin} holds a member named {entry.name!r} that is doubled or no plain file",
                         hint="do not trust where it came from",
                     )
                 found[entry.name] = body.read()
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError) as error:  # ValueError: a number in a hostile PAX header
         raise TraceFileError(f"{origin} is damaged or no trace: {error}", hint="ask for the file again") from error
     return list(found.items())
 
@@ -205,7 +209,7 @@ def _decode(document: bytes, origin: str) -> Trace:
     try:
         version = msgspec.json.decode(document, type=dict[str, msgspec.Raw]).get("schema_version")
         found = msgspec.json.decode(version, type=int) if version is not None else None
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise TraceFileError(
             f"{origin}: trace.json is no JSON object: {error}", hint="ask for the file again"
         ) from error
@@ -216,7 +220,7 @@ def _decode(document: bytes, origin: str) -> Trace:
         )
     try:
         return msgspec.json.decode(document, type=Trace)
-    except msgspec.ValidationError as error:
+    except _UNREADABLE as error:
         raise TraceFileError(
             f"{origin}: trace.json breaks its schema: {error}", hint="ask for the file again"
         ) from error
