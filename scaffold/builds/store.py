@@ -70,10 +70,8 @@ class BuildStore:
 
     def installed(self) -> list[Build]:
         """Whole builds of this workspace, oldest version first."""
-        found = []
-        for marker in self.workspace.builds.glob(f"wheel-*/{_MARKER}"):
-            found.append(Build(**json.loads(marker.read_text(encoding="utf-8"))))
-        return sorted(found, key=lambda build: _version_key(build.name))
+        found = [_read_marker(marker.parent) for marker in self.workspace.builds.glob(f"wheel-*/{_MARKER}")]
+        return sorted((build for build in found if build), key=lambda build: _version_key(build.name))
 
     def _default(self) -> Build:
         installed = self.installed()
@@ -81,11 +79,11 @@ class BuildStore:
 
     def _wheel(self, version: str) -> Build:
         folder = self.workspace.builds / f"wheel-{version}"
-        if (folder / _MARKER).is_file():
-            return Build(**json.loads((folder / _MARKER).read_text(encoding="utf-8")))
+        if build := _read_marker(folder):
+            return build
         with self.workspace.lock(f"wheel-{version}", self.progress):
-            if (folder / _MARKER).is_file():
-                return Build(**json.loads((folder / _MARKER).read_text(encoding="utf-8")))
+            if build := _read_marker(folder):
+                return build
             torch = self._torch_environment()
             with self.progress.step(f"installing TileLang {version} into {folder}", lasting=True):
                 environment = Environment(folder, self.progress)
@@ -122,6 +120,15 @@ class BuildStore:
             if not scout.python.exists():
                 scout.create()
             return str(scout.would_install(["tilelang"])[0]["metadata"]["version"])
+
+
+def _read_marker(folder: Path) -> Build | None:
+    """The build in ``folder``; ``None`` unless it is whole and its interpreter is still there."""
+    try:
+        build = Build(**json.loads((folder / _MARKER).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return build if Path(build.python).exists() else None
 
 
 def _interpreter(path: str) -> Build:

@@ -110,9 +110,11 @@ def same_up_to_names(baseline: Sequence[str], candidate: Sequence[str]) -> bool:
         if len(left_tokens) != len(right_tokens):
             return False
         for left, right in zip(left_tokens, right_tokens, strict=True):
-            if left.kind != right.kind or (left.text in ours) != (right.text in theirs):
+            if left.kind != right.kind:
                 return False
-            if left.kind == "name" and left.text in ours:
+            if left.kind == "name" and (left.text in ours or right.text in theirs):
+                if left.text not in ours or right.text not in theirs:
+                    return False
                 if forward.setdefault(left.text, right.text) != right.text:
                     return False
                 if backward.setdefault(right.text, left.text) != left.text:

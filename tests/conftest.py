@@ -1,0 +1,32 @@
+"""Guards for every test, and what all of them share."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, NoReturn
+
+import pytest
+from hypothesis import settings
+
+# The same examples on every run, and no folder of examples in the checkout: a red test is red for everyone.
+settings.register_profile("kit", deadline=None, derandomize=True, database=None)
+settings.load_profile("kit")
+
+#: A test with one of these markers may open connections.
+CONNECTED = ("tilelang", "browser", "network")
+
+
+@pytest.fixture(autouse=True)
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every connection raise, so that no test depends on a network without saying so."""
+    if any(request.node.get_closest_marker(name) for name in CONNECTED):
+        return
+
+    def refuse(*arguments: Any, **_: Any) -> NoReturn:
+        message = f"a test without one of the markers {', '.join(CONNECTED)} opened a connection: {arguments[-1]!r}"
+        raise AssertionError(message)
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    for name in ("create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, refuse)
