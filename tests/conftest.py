@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 # The same examples on every run, and no folder of examples in the checkout: a red test is red for everyone.
-settings.register_profile("kit", deadline=None, derandomize=True, database=None)
+settings.register_profile("kit", max_examples=50, deadline=None, derandomize=True, database=None)
 settings.load_profile("kit")
 
 #: A test with one of these markers may open connections.

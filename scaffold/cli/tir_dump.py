@@ -11,6 +11,7 @@ from pathlib import Path
 from scaffold.cli.options import Parser, add_common, add_kernel, command_line, progress_of
 from scaffold.cli.tracing import obtain, open_session, plan, settings_of, with_build
 from scaffold.errors import ExitCode, OutputFolderError
+from scaffold.report.build import stopped_in
 from scaffold.trace.dump import dump_files
 
 #: Written last into a folder this verb made; only such a folder is ever replaced.
@@ -44,7 +45,8 @@ def run(argv: Sequence[str]) -> int:
         f"{count} files in {folder}: {len(file.trace.passes)} passes, {changed} of them changed the module\n"
     )
     if file.trace.failure is not None:
-        sys.stdout.write(f"lowering stopped in {file.trace.failure.pass_name}: {file.trace.failure.message}\n")
+        failure = file.trace.failure
+        sys.stdout.write(f"lowering stopped {stopped_in(failure)}: {failure.error}: {failure.message}\n")
         return int(ExitCode.PROBE)
     sys.stdout.write(f"next: cat {folder / _MARKER}   (or {command_line('tir-diff', namespace.kernel)})\n")
     return int(ExitCode.OK)

@@ -25,13 +25,14 @@ def effect_of(file: TraceFile, record: PassRecord, duration_ms: float | None, *,
     if record.after is None or record.before == record.after:
         return PassEffect(record, 0, 0, (), (), (), duration_ms)
     before, after = file.text(record.before), file.text(record.after)
-    hunks = hunks_between(before.splitlines(), after.splitlines(), context=context)
+    lines_before, lines_after = before.splitlines(), after.splitlines()
+    hunks = hunks_between(lines_before, lines_after, context=context)
     functions = dict.fromkeys(
         name
         for hunk in hunks
         for line in hunk.lines
         if line.kind != " "
-        for name in [_function(before.splitlines(), after.splitlines(), line.before, line.after)]
+        for name in [_function(lines_before, lines_after, line.before, line.after)]
         if name
     )
     return PassEffect(

@@ -167,9 +167,20 @@ def fail(spool: SpoolWriter, stage: str, error: BaseException, *, running: tuple
             "error": type(error).__name__,
             "message": _message(error),
             "traceback": "\n".join(kept),
+            "where": _where(error),
             "users_fault": isinstance(error, KernelBuildError),
         },
     )
+
+
+def _where(error: BaseException) -> str | None:
+    """The innermost line of TileLang's own Python on the way to the error; TVM's inside it does not count."""
+    found = None
+    for frame in traceback.extract_tb(error.__traceback__):
+        _, inside, tail = frame.filename.replace("\\", "/").rpartition("/tilelang/")
+        if inside and "3rdparty" not in tail:
+            found = f"tilelang/{tail}:{frame.lineno}"
+    return found
 
 
 def _message(error: BaseException) -> str:

@@ -23,7 +23,7 @@ from scaffold.report.view import (
     Texts,
     Verdict,
 )
-from scaffold.trace.model import Trace, TraceFile
+from scaffold.trace.model import Failure, Trace, TraceFile
 
 #: Metrics worth a line in the chart, those with the most movement first; more would be a tangle.
 _MOST_SERIES = 6
@@ -119,11 +119,11 @@ def _one_verdict(file: TraceFile, effects: OneSide) -> Verdict:
     trace = file.trace
     count, changed = len(effects.effects), len(effects.changed)
     if trace.failure is not None:
-        where = f"in {trace.failure.pass_name}" if trace.failure.pass_name else "outside any pass"
         said = trace.failure.message.strip().splitlines()
         return Verdict(
             "failed",
-            f"lowering stopped {where}, after {sum(e.record.after is not None for e in effects.effects)} passes",
+            f"lowering stopped {stopped_in(trace.failure)}, after "
+            f"{sum(e.record.after is not None for e in effects.effects)} passes",
             (f"{trace.failure.error}: {_short(said[0] if said else '')}", *(_short(line) for line in said[1:4])),
         )
     largest = sorted(effects.changed, key=lambda effect: -(effect.removed + effect.added))[:3]
@@ -136,11 +136,20 @@ def _one_verdict(file: TraceFile, effects: OneSide) -> Verdict:
     )
 
 
+def stopped_in(failure: Failure) -> str:
+    """Where a lowering stopped, for a sentence."""
+    if failure.pass_name:
+        return f"in {failure.pass_name}"
+    if failure.where and "codegen" in failure.where:
+        return f"in code generation ({failure.where})"
+    return f"between passes ({failure.where})" if failure.where else "outside any pass"
+
+
 def _two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     baseline, candidate = files[0].trace, files[1].trace
     count = len(result.passes)
     failures = [
-        f"{label} stopped in {trace.failure.pass_name or 'no pass'}: {trace.failure.error}: "
+        f"{label} stopped {stopped_in(trace.failure)}: {trace.failure.error}: "
         + _short(next(iter(trace.failure.message.strip().splitlines()), ""))
         for label, trace in (("baseline", baseline), ("candidate", candidate))
         if trace.failure is not None

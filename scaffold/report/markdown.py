@@ -56,10 +56,9 @@ def _head(report: Report) -> list[str]:
     for side in report.sides:
         settings = {**side.parameters, **side.pass_configs}
         words = " ".join(f"{key}={value}" for key, value in settings.items())
-        facts = (
-            f"{side.label + ': ' if side.label else ''}`{side.build}` (TileLang {_escaped(side.tilelang_version)}), "
-        )
-        lines.append(f"- {facts}{_inline(side.target)}, {_inline(words)}")
+        label = f"{side.label}: " if side.label else ""
+        facts = f"{label}{_inline(side.build)} (TileLang {_escaped(side.tilelang_version)})"
+        lines.append(f"- {facts}, {_inline(side.target)}, {_inline(words)}")
     return lines
 
 

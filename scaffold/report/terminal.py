@@ -61,7 +61,7 @@ def make_console(stream: TextIO, *, color: str, width: int | None = None) -> Con
     """A console on ``stream``; ``color`` is ``auto``, ``always`` or ``never`` (``auto`` honours NO_COLOR)."""
     return Console(
         file=stream,
-        force_terminal=True if color == "always" else None,
+        force_terminal={"always": True, "never": False}.get(color),
         no_color=True if color == "never" else None,
         highlight=False,
         markup=False,

@@ -122,7 +122,10 @@ class FunctionResources:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the lowering stopped: the pass that was running (``None``: outside any pass), and the error."""
+    """Why the lowering stopped: the pass that was running (``None``: outside any pass), and the error.
+
+    ``where`` is the last line of TileLang's own Python that was running (``tilelang/backend/device_codegen.py:25``).
+    """
 
     stage: Literal["import", "build-kernel", "lowering", "crash"]
     pass_sequence: int | None
@@ -130,6 +133,7 @@ class Failure:
     error: str
     message: str
     traceback: str
+    where: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,13 @@ from scaffold.kernels.target import parse_target
 
 @pytest.mark.parametrize(
     ("capability", "label"),
-    [((8, 0), "cuda:sm_80"), ((8, 9), "cuda:sm_89"), ((9, 0), "cuda:sm_90a"), ((10, 0), "cuda:sm_100a"), ((12, 0), "cuda:sm_120a")],
+    [
+        ((8, 0), "cuda:sm_80"),
+        ((8, 9), "cuda:sm_89"),
+        ((9, 0), "cuda:sm_90a"),
+        ((10, 0), "cuda:sm_100a"),
+        ((12, 0), "cuda:sm_120a"),
+    ],
 )
 def test_cuda_label_takes_the_specific_arch_from_hopper_on(capability: tuple[int, int], label: str) -> None:
     assert cuda_label(*capability) == label

@@ -70,7 +70,9 @@ def test_parse_resources_counts_instructions_without_padding() -> None:
     assert gemm.sass_instructions == 4
 
 
-def compile_with(toolchain: Toolchain, workspace: Workspace, source: str = "int x;", **configs: bool | str) -> MachineCode:
+def compile_with(
+    toolchain: Toolchain, workspace: Workspace, source: str = "int x;", **configs: bool | str
+) -> MachineCode:
     return compile_cuda(
         source,
         arch="sm_90a",
@@ -99,7 +101,7 @@ def fake_nvcc(folder: Path, *, exit_code: int = 0) -> Path:
         'while [ "$1" != "--keep-dir" ]; do shift; done; dir=$2\n'
         'printf "// made by nobody\\n.version 9.0\\n" > $dir/kernel.ptx; echo cubin > $dir/kernel.cubin\n'
         f"cat <<'END'\n{PTXAS}END\n"
-        f"[ {exit_code} = 0 ] || echo \"$dir/kernel.cu(3): error: no such thing\"\nexit {exit_code}\n"
+        f'[ {exit_code} = 0 ] || echo "$dir/kernel.cu(3): error: no such thing"\nexit {exit_code}\n'
     )
     script.chmod(0o755)
     return script
@@ -135,6 +137,8 @@ def test_compile_cuda_failing_says_the_first_error_and_is_not_kept(tmp_path: Pat
 
 
 def test_options_name_the_arch_specific_target_and_follow_pass_configs() -> None:
-    options = machine_code._options("sm_90a", ["/a"], {"tl.enable_fast_math": True, "tl.device_compile_flags": "-G -DX=1"})
+    options = machine_code._options(
+        "sm_90a", ["/a"], {"tl.enable_fast_math": True, "tl.device_compile_flags": "-G -DX=1"}
+    )
     assert "arch=compute_90a,code=sm_90a" in options
     assert {"-I/a", "--use_fast_math", "-G", "-DX=1"} <= set(options)

@@ -35,7 +35,9 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / "ws")
 
 
-def probe(body: str, tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, timeout_s: float = 60) -> Probed:
+def probe(
+    body: str, tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, timeout_s: float = 60
+) -> Probed:
     script = tmp_path / "start.py"
     script.write_text(PRELUDE + body, encoding="utf-8")
     monkeypatch.setattr(probing, "start", SimpleNamespace(__file__=str(script)))
@@ -82,8 +84,9 @@ def test_run_probe_that_hangs_names_the_pass_it_hangs_in(
 
 
 def failure_line(stage: str, *, users_fault: bool = False) -> str:
-    values = dict(stage=stage, pass_sequence=None, pass_name=None, error="E", message="said", traceback="t")
-    return f"write(failure={ {**values, 'users_fault': users_fault} !r}); write(end={{}})"
+    values = {"stage": stage, "error": "E", "message": "said", "traceback": "t"}
+    values |= {"pass_sequence": None, "pass_name": None}
+    return f"write(failure={ {**values, 'users_fault': users_fault}!r}); write(end={{}})"
 
 
 def test_run_probe_whose_tilelang_does_not_import_is_an_environment_problem(

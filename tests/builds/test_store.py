@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -22,8 +22,8 @@ from scaffold.progress import Progress
 class RecordedEnvironment(Environment):
     """An environment that makes folders and notes what pip would be asked for."""
 
-    installs: list[tuple[str, ...]] = []
-    fail: bool = False
+    installs: ClassVar[list[tuple[str, ...]]] = []
+    fail: ClassVar[bool] = False
 
     def create(self) -> None:
         self.python.parent.mkdir(parents=True, exist_ok=True)
@@ -115,8 +115,16 @@ def test_get_an_interpreter_that_is_none_says_so(builds: BuildStore) -> None:
 @pytest.mark.parametrize(
     ("log", "reason", "hint"),
     [
-        ("WARNING: Retrying ... NewConnectionError\nERROR: Could not find a version", "Could not find", "no package index answers"),
-        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full", "--workspace"),
+        (
+            "WARNING: Retrying ... NewConnectionError\nERROR: Could not find a version",
+            "Could not find",
+            "no package index answers",
+        ),
+        (
+            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+            "the disk is full",
+            "--workspace",
+        ),
         ("ERROR: No matching distribution found for tilelang==9.9.9", "No matching distribution", "check the version"),
         ("segfault", "pip ended with 1", "read "),
     ],

@@ -17,7 +17,9 @@ TEXT = module()
 
 def records(*names: str) -> tuple[PassRecord, ...]:
     """Passes of the given names; a leading ``>`` nests one below the pass before."""
-    return trace_of(TEXT, *(Step(name.lstrip(">"), TEXT, depth=int(name.startswith(">"))) for name in names)).trace.passes
+    return trace_of(
+        TEXT, *(Step(name.lstrip(">"), TEXT, depth=int(name.startswith(">"))) for name in names)
+    ).trace.passes
 
 
 def aligned(baseline: Sequence[PassRecord], candidate: Sequence[PassRecord]) -> list[str]:

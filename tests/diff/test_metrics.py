@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scaffold.diff.metrics import MetricDelta, Metrics, measure, metric_deltas
 
-TIR = '''\
+TIR = """\
 # from tvm.script import tir as T
 @I.ir_module
 class Module:
@@ -31,9 +31,9 @@ class Module:
                         T.tvm_storage_sync("shared")
                         T.ptx_mma("m16n8k16", "row", "col", "fp16", "fp16", "fp32", A.data)
                         T.tvm_mma_sync(C.data, 0)
-'''
+"""
 
-TIRX = '''\
+TIRX = """\
 @I.ir_module
 class Module:
     @T.prim_func
@@ -60,7 +60,7 @@ class Module:
             for p in T.parallel(4):
                 C[p] = T.access_ptr(1)
         T.tcgen05_mma_ss(desc.data)
-'''
+"""
 
 
 def test_measure_tir_spelling() -> None:

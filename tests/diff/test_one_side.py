@@ -44,7 +44,9 @@ def test_effects_of_a_removal_is_placed_where_it_was() -> None:
 
 
 def test_effects_of_far_apart_changes_name_each_function_once() -> None:
-    two = START + "\n".join(f"        x{i} = {i}" for i in range(12)) + "\n    def second(A: T.handle):\n        y = 1\n"
+    two = (
+        START + "\n".join(f"        x{i} = {i}" for i in range(12)) + "\n    def second(A: T.handle):\n        y = 1\n"
+    )
     (effect,) = effects_of(trace_of(two, ("tl.Both", two.replace("+ 1", "+ 3").replace("y = 1", "y = 2")))).effects
     assert len(effect.hunks) == 2
     assert effect.functions == ("gemm", "second")

@@ -6,7 +6,7 @@ import pytest
 
 from scaffold.diff.place import function_of, indentation, place_of
 
-LINES = '''\
+LINES = """\
 class Module:
     @T.prim_func
     def gemm(A: T.handle):
@@ -28,7 +28,7 @@ class Module:
     def other(A: T.handle):
         T.evaluate(0)
 # Layout#3e003954 = Layout(_i % 8)
-'''.splitlines()
+""".splitlines()
 
 
 def at(needle: str) -> int:
@@ -71,6 +71,13 @@ def test_place_of_a_long_condition_is_cut() -> None:
 def test_place_of_no_lines_or_beyond_the_end_does_not_fail() -> None:
     assert place_of([], 0) == ""
     assert place_of(["def f(a):", "    x = 1"], 7) == "f"
+
+
+def test_place_of_begins_at_the_innermost_function() -> None:
+    assert (
+        place_of(["def outer(a):", "    def inner(b):", "        for k in range(3):", "            x = 1"], 3)
+        == "inner > for k"
+    )
 
 
 def test_indentation_counts_spaces() -> None:

@@ -76,7 +76,7 @@ def test_typed_parameters_wrong_type_says_the_value_and_the_default() -> None:
 def test_typed_parameters_tile_that_does_not_divide_names_those_that_do() -> None:
     with pytest.raises(ParameterValueError) as caught:
         typed_parameters(load_zoo_kernel("gemm"), {"block_M": "100"})
-    assert caught.value.message == "gemm: block_M=100 does not divide M=1024; nearest that do: 64, 128, 256"
+    assert caught.value.message == "gemm: block_M=100 does not divide M=1024; nearest that do: 32, 64, 128"
     assert caught.value.hint == "see what each parameter means: python -m scaffold kernels gemm"
 
 
@@ -143,7 +143,8 @@ def test_kernel_reads_its_parameters_from_the_signature() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tile", "extent", "near"), [(100, 1024, "64, 128, 256"), (3, 4, "4"), (7, 64, "8, 16, 32"), (2000, 1024, "1024, 512, 256")]
+    ("tile", "extent", "near"),
+    [(100, 1024, "32, 64, 128"), (3, 4, "4"), (7, 64, "8, 16, 32"), (2000, 1024, "1024, 512, 256")],
 )
 def test_require_divides_names_the_nearest_that_do(tile: int, extent: int, near: str) -> None:
     with pytest.raises(KernelParameterError) as caught:

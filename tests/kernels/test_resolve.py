@@ -58,6 +58,11 @@ def test_resolve_target_is_the_settings_then_the_kernels_then_the_default() -> N
     assert resolve("gemm", settings(), default_target="cuda:sm_80").target == "cuda:sm_80"
 
 
+def test_resolve_target_of_the_settings_wins_over_the_kernels_own() -> None:
+    with pytest.raises(UnsupportedTargetError):
+        resolve("cpu_gemm", settings("target=cuda:sm_80"), default_target="c")
+
+
 def test_resolve_target_the_kernel_cannot_take_says_why() -> None:
     with pytest.raises(UnsupportedTargetError) as caught:
         resolve("gemm", settings("target=c"), default_target="cuda:sm_80")
@@ -94,7 +99,9 @@ def test_resolve_file_with_one_kernel_finds_it(tmp_path: Path) -> None:
 
 
 def test_resolve_file_whose_function_holds_the_prim_func_finds_it(tmp_path: Path) -> None:
-    source = "def make(M):\n    @T.prim_func\n    def main():\n        pass\n    return main\n\ndef other():\n    pass\n"
+    source = (
+        "def make(M):\n    @T.prim_func\n    def main():\n        pass\n    return main\n\ndef other():\n    pass\n"
+    )
     assert resolve(str(written(tmp_path, source)), settings(), default_target="c").entry == "make"
 
 

@@ -86,7 +86,9 @@ def test_read_missing_spool_is_empty(tmp_path: Path) -> None:
 
 
 @given(cut=st.integers(0, len(WHOLE)))
-def test_read_spool_cut_anywhere_gives_the_whole_lines_before(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+def test_read_spool_cut_anywhere_gives_the_whole_lines_before(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
     folder = tmp_path_factory.mktemp("spool")
     whole_lines = WHOLE[:cut].count("\n")
     cut_spool = spool_of(folder, WHOLE[:cut])

@@ -100,7 +100,7 @@ def test_pack_equal_traces_gives_equal_bytes() -> None:
     """Neither the order of the mappings nor that of the texts may show."""
     kernel = replace(FILE.trace.kernel, parameters={"a": 1, "b": 2})
     swapped = replace(FILE.trace.kernel, parameters={"b": 2, "a": 1})
-    backwards = dict(reversed(FILE.texts.items()))
+    backwards = dict(reversed(list(FILE.texts.items())))
     one = pack_trace(replace(FILE.trace, kernel=kernel), FILE.texts)
     assert one == pack_trace(replace(FILE.trace, kernel=swapped), backwards)
 
@@ -273,7 +273,9 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         "damaged or no trace",
     ),
     "sparse member": (
-        lambda: whole(entry("texts/" + "0" * 64, b"x", pax_headers={"GNU.sparse.map": "0,1", "GNU.sparse.size": str(10**12)})),
+        lambda: whole(
+            entry("texts/" + "0" * 64, b"x", pax_headers={"GNU.sparse.map": "0,1", "GNU.sparse.size": str(10**12)})
+        ),
         "no plain file",
     ),
 }

@@ -1,0 +1,172 @@
+"""The command line without a TileLang: messages and exit codes for what can be said at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scaffold.cli.main import VERBS, main
+from scaffold.trace.store import write_trace
+from traces import module, trace_of
+
+ROOT = Path(__file__).resolve().parents[2]
+ONE, TWO = module("T.evaluate(1)"), module("T.evaluate(2)")
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def run(*argv: str) -> int:
+    previous = signal.getsignal(signal.SIGTERM)
+    try:
+        return main(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def record(path: str, end: str) -> str:
+    write_trace(Path(path), trace_of(ONE, ("tl.A", ONE), ("tl.B", end)))
+    return path
+
+
+def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    shown = capsys.readouterr().out
+    assert all(verb in shown for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_help_of_a_verb_shows_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(verb, "--help") == 0
+    assert f"example: scaffold {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (["frobnicate"], 2, "tir-diff"),
+        (["tir-diff", "gemmm"], 2, "did you mean gemm"),
+        (["tir-diff", "gemm", "--set", "num_stage=2"], 2, "num_stages"),
+        (["tir-diff", "gemm", "--set", "num_stages=two"], 2, "not an integer"),
+        (["tir-diff", "gemm", "--set", "block_M=100"], 2, "does not divide"),
+        (["tir-diff", "gemm", "--set", "block_M"], 2, "key=value"),
+        (["tir-diff", "gemm", "--target", "sm_90"], 2, "cuda:sm_90"),
+        (["tir-diff", "gemm", "--target", "cuda:sm_999"], 2, "unknown target"),
+        (["tir-diff", "gemm_fp8", "--target", "cuda:sm_80"], 2, "FP8"),
+        (["tir-diff", "gemm", "--baseline", "num_stages"], 2, "--baseline takes key=value"),
+        (["tir-diff", "gemm", "--build", "frob"], 2, "wheel:0.1.15"),
+        (["tir-diff", "nothing.py::f"], 2, "no file"),
+        (["tir-diff", "gemm", "--format", "png"], 2, "-o report.png"),
+        (["tir-diff", "gemm", "-o", "report.xyz"], 2, "--format"),
+        (["tir-diff", "gemm", "--json", "--format", "html"], 2, "contradict"),
+        (["tir-diff", "gemm", "--frob"], 2, "tir-diff --help"),
+        (["tir-diff", "lost.tltrace"], 2, "cannot read"),
+        (["kernels", "gemmm"], 2, "did you mean"),
+        (["kernels", "--run"], 2, "takes one kernel"),
+        (["builds", "add"], 2, "takes the names"),
+    ],
+)
+def test_bad_input_says_what_to_do(argv: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*argv) == code
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert "Traceback" not in shown.err
+    assert not Path("workspace/builds").exists(), "nothing may be installed before the input is known to be good"
+
+
+def test_an_unwritable_output_folder_is_an_environment_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").write_text("in the way")
+    assert run("tir-diff", "gemm", "-o", "file/report.html") == 3
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_tir_diff_reads_a_recorded_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("tir-diff", record("one.tltrace", TWO)) == 0
+    shown = capsys.readouterr().out
+    assert "1 of 2 passes changed" in shown.splitlines()[0]
+    assert shown.splitlines()[-1].startswith("next: ")
+
+
+def test_tir_diff_of_equal_traces_is_identical_and_fine(capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = record("one.tltrace", TWO), record("two.tltrace", TWO)
+    assert run("tir-diff", one, "--baseline", one, "--candidate", two, "--check") == 0
+    assert "identical at every pass" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_tir_diff_check_exits_1_only_where_the_sides_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = record("one.tltrace", TWO), record("two.tltrace", module("T.evaluate(3)"))
+    arguments = ["tir-diff", one, "--baseline", one, "--candidate", two]
+    assert run(*arguments) == 0
+    assert run(*arguments, "--check") == 1
+    assert "tl.B is the first pass to introduce a difference of values" in capsys.readouterr().out
+
+
+def test_tir_diff_with_a_wrong_pass_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    one = record("one.tltrace", TWO)
+    assert run("tir-diff", one, "--pass", "tl.C") == 2
+    assert "tl.A" in capsys.readouterr().err
+
+
+def test_tir_diff_json_is_json_and_nothing_else(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert run("tir-diff", record("one.tltrace", TWO), "--json") == 0
+    document = json.loads(capsysbinary.readouterr().out)
+    assert document["totals"]["passes"] == 2
+
+
+@pytest.mark.parametrize("name", ["r.html", "r.md", "r.json", "r.png", "r.txt"])
+def test_tir_diff_writes_every_format_by_suffix(name: str) -> None:
+    assert run("tir-diff", record("one.tltrace", TWO), "-o", f"new/{name}", "-q") == 0
+    assert Path("new", name).stat().st_size > 200
+    assert [path.name for path in Path("new").iterdir()] == [name]
+
+
+def test_tir_dump_numbers_the_passes_and_keeps_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    one = record("one.tltrace", TWO)
+    assert run("tir-dump", one, "-o", "dump") == 0
+    names = sorted(path.name for path in Path("dump").iterdir())
+    assert names[:3] == ["000-input.tir", "001-tl.A.tir", "002-tl.B.tir"]
+    assert Path("dump/002-tl.B.tir").read_text() == TWO
+    assert run("tir-dump", one, "-o", "dump") == 3
+    assert "--overwrite" in capsys.readouterr().err
+    assert run("tir-dump", one, "-o", "dump", "--overwrite") == 0
+
+
+def test_tir_dump_never_replaces_a_folder_it_did_not_make() -> None:
+    one = record("one.tltrace", TWO)
+    Path("mine").mkdir()
+    Path("mine/precious").write_text("keep me")
+    assert run("tir-dump", one, "-o", "mine", "--overwrite") == 3
+    assert Path("mine/precious").read_text() == "keep me"
+
+
+def test_dry_run_installs_and_compiles_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("tir-diff", "gemm", "--dry-run", "--target", "cuda:sm_80", "--set", "num_stages=2") == 0
+    assert re.search(r"would lower zoo:gemm for cuda:sm_80 .*num_stages=2", capsys.readouterr().err)
+    assert not Path("workspace/builds").exists()
+
+
+def test_kernels_json_has_every_kernel(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert run("kernels", "--json") == 0
+    names = {kernel["name"] for kernel in json.loads(capsysbinary.readouterr().out)}
+    assert {"gemm", "mla_decode", "cpu_gemm"} <= names
+
+
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SCAFFOLD_WORKSPACE": str(tmp_path)}
+    command = f"{sys.executable} -m scaffold kernels --json | head -c 10"
+    done = subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert len(done.stdout) == 10
+    assert "Traceback" not in done.stderr

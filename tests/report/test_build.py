@@ -1,0 +1,247 @@
+"""The view model: verdicts in words, what is new in each row, and what is in focus."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from made import BASELINE, CANDIDATE, END, LOOP, LOOP_2, NEXT, START, SYNC, SYNCED, one_sided, two_sided
+from traces import failure_in, module, trace_of
+
+from scaffold.report.build import texts_of
+from scaffold.report.view import Focus, MetricView, Report
+from scaffold.trace.model import Artifact, FunctionResources, TraceFile
+
+
+def test_two_sides_verdict_names_pass_place_lines_and_the_values_before_it() -> None:
+    verdict = two_sided().verdict
+    assert verdict.outcome == "differs"
+    assert verdict.headline == "tl.Sync is the first pass to introduce a difference of shape"
+    assert verdict.details == (
+        "pass 3 of 4, at gemm > for k",
+        "baseline:  (not there)",
+        f"candidate: {SYNC}",
+        "before it, in values only: tl.Lower (pass 2)",
+        "effects differ in 2 of 4 passes: 3 lines, where states differ in 8 (38 %)",
+        "generated source: -3 +2 lines",
+    )
+
+
+def test_two_sides_verdict_values_only() -> None:
+    verdict = two_sided(trace_of(START, ("tl.Lower", LOOP)), trace_of(START, ("tl.Lower", LOOP_2))).verdict
+    assert verdict.headline == "tl.Lower is the first pass to introduce a difference of values"
+    assert verdict.details[1:3] == ("baseline:  C[k] = A[k] + 1", "candidate: C[k] = A[k] + 2")
+    assert verdict.details[-1] == "generated source: same bytes"
+
+
+def test_two_sides_verdict_identical() -> None:
+    report = two_sided(BASELINE, BASELINE)
+    assert report.verdict.outcome == "identical"
+    assert report.verdict.headline == "identical at every pass (4 passes, and the generated source)"
+    assert report.shown == ()
+    assert report.focus is None
+
+
+def test_two_sides_verdict_same_after_matching_names_says_which() -> None:
+    one, other = module("x: T.int32 = A[0]", "C[9] = x"), module("z: T.int32 = A[0]", "C[9] = z")
+    verdict = two_sided(trace_of(START, ("tl.Lower", one)), trace_of(START, ("tl.Lower", other))).verdict
+    assert verdict.outcome == "equivalent"
+    assert verdict.headline == "same after matching names at every pass, first after tl.Lower"
+    assert verdict.details == ("names matched: z for x",)
+
+
+def test_two_sides_verdict_of_inputs_that_differ_says_in_what() -> None:
+    verdict = two_sided(trace_of(LOOP, ("tl.Quiet", LOOP)), trace_of(LOOP_2, ("tl.Quiet", LOOP_2))).verdict
+    assert verdict.headline == "the sides differ as their inputs do; no pass adds to it"
+    assert verdict.details[0] == "the inputs differ: -1 +1 lines (1 to 2)"
+
+
+def test_two_sides_verdict_of_other_source_only_does_not_blame_the_inputs() -> None:
+    verdict = two_sided(trace_of(START, ("tl.Lower", LOOP)), trace_of(START, ("tl.Lower", LOOP), source="x;\n")).verdict
+    assert verdict.headline == "no pass introduces a difference; the generated source differs"
+    assert not any("inputs differ" in detail for detail in verdict.details)
+
+
+def test_two_sides_verdict_of_a_pass_that_raised_says_where_and_why() -> None:
+    failed = trace_of(
+        START, ("tl.Lower", None), failure=failure_in(0, "tl.Lower", "Check failed: no layout\nat line 3"), source=None
+    )
+    report = two_sided(trace_of(START, ("tl.Lower", LOOP)), failed)
+    assert report.verdict.outcome == "differs"
+    assert report.verdict.headline == "tl.Lower is the first pass to introduce a difference of shape"
+    assert report.verdict.details[0] == "candidate stopped in tl.Lower: InternalError: Check failed: no layout"
+    assert report.verdict.details[1] == "pass 1 of 1, with no line of its own"
+    assert report.verdict.details[-1] == "generated source: none on candidate"
+    assert report.passes[0].note == "it raised on candidate"
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (None, "outside any pass"),
+        ("tilelang/engine/lower.py:9", "between passes (tilelang/engine/lower.py:9)"),
+        (
+            "tilelang/backend/device_codegen.py:25",
+            "in code generation (tilelang/backend/device_codegen.py:25)",
+        ),
+    ],
+)
+def test_two_sides_verdict_of_a_failure_outside_any_pass_says_so(where: str | None, said: str) -> None:
+    failure = replace(failure_in(None, None), where=where)
+    failed = trace_of(START, ("tl.Lower", LOOP), failure=failure, source=None)
+    verdict = two_sided(failed, trace_of(START, ("tl.Lower", LOOP))).verdict
+    assert verdict.outcome == "differs"
+    assert verdict.headline == "no pass introduces a difference, but the lowerings did not stop alike"
+    assert verdict.details[0] == f"baseline stopped {said}: InternalError: Check failed: no layout"
+
+
+def test_two_sides_verdict_of_the_same_failure_is_failed() -> None:
+    failed = trace_of(START, ("tl.Lower", None), failure=failure_in(0, "tl.Lower"), source=None)
+    verdict = two_sided(failed, failed).verdict
+    assert verdict.outcome == "failed"
+    assert verdict.headline == "identical at every pass until both stopped, after 1 passes"
+    assert [detail.partition(" ")[0] for detail in verdict.details] == ["baseline", "candidate"]
+
+
+@pytest.mark.parametrize("message", ["", "\n"])
+def test_verdict_of_a_failure_without_a_message_does_not_crash(message: str) -> None:
+    failed = trace_of(START, ("tl.Lower", None), failure=failure_in(0, "tl.Lower", message), source=None)
+    assert two_sided(trace_of(START, ("tl.Lower", LOOP)), failed).verdict.details[0].endswith("InternalError: ")
+    assert one_sided(failed).verdict.outcome == "failed"
+
+
+def test_two_sides_totals_and_rows_agree() -> None:
+    report = two_sided()
+    assert [(row.name, row.status, row.degree, row.quiet) for row in report.passes] == [
+        ("tl.Quiet", "same", "none", True),
+        ("tl.Lower", "introduces", "values", False),
+        ("tl.Sync", "introduces", "shape", False),
+        ("tl.End", "carries", "none", True),
+    ]
+    assert report.totals == {
+        "passes": 4,
+        "same": 1,
+        "introduces": 2,
+        "carries": 1,
+        "same effect": 2,
+        "effect lines": 3,
+        "state lines": 8,
+    }
+    assert [row.index for row in report.passes] == [1, 2, 3, 4]
+    assert (report.title, report.kind, report.next_command) == ("gemm for cuda:sm_90a", "two-sides", NEXT)
+    assert [side.label for side in report.sides] == ["baseline", "candidate"]
+
+
+def test_two_sides_new_metrics_leave_out_what_the_row_before_had() -> None:
+    rows = two_sided().passes
+    barrier = MetricView("barriers", None, 1)
+    assert barrier in rows[2].metrics
+    assert barrier in rows[2].new_metrics
+    assert barrier in rows[3].metrics
+    assert rows[3].new_metrics == ()
+
+
+def test_two_sides_focus_is_the_pass_that_reshapes_and_its_line() -> None:
+    assert two_sided().focus == Focus(3, SYNC)
+
+
+def test_one_side_focus_is_the_pass_that_builds_most() -> None:
+    report = one_sided()
+    assert report.focus is not None
+    assert report.passes[report.focus.index - 1].name in ("tl.Lower", "tl.Sync")
+    assert one_sided(trace_of(START, ("tl.Quiet", START))).focus is None
+
+
+def test_one_side_verdict_counts_and_names_the_largest() -> None:
+    report = one_sided()
+    assert report.verdict.outcome == "view"
+    assert report.verdict.headline == "3 of 4 passes changed gemm for cuda:sm_90a"
+    assert report.verdict.details[0] == "largest: tl.Lower (-1 +2), tl.End (-1 +1), tl.Sync (-0 +1)"
+    assert report.totals == {"passes": 4, "changed": 3, "removed lines": 2, "added lines": 4}
+    assert [row.status for row in report.passes] == ["unchanged", "changed", "changed", "changed"]
+    assert [row.quiet for row in report.passes] == [True, False, False, False]
+    side = report.passes[1].sides[0]
+    assert side is not None
+    assert side.duration_ms == 1.0
+
+
+def test_one_side_verdict_of_a_failure_names_the_pass_and_the_first_lines() -> None:
+    message = "one\ntwo\nthree\nfour\nfive" + "x" * 500
+    report = one_sided(
+        trace_of(START, ("tl.Quiet", START), ("tl.Lower", None), failure=failure_in(1, "tl.Lower", message))
+    )
+    assert report.verdict.outcome == "failed"
+    assert report.verdict.headline == "lowering stopped in tl.Lower, after 1 passes"
+    assert report.verdict.details == ("InternalError: one", "two", "three", "four")
+    assert report.passes[1].status == "failed"
+    assert report.passes[1].note == "it raised: nothing came out of it"
+
+
+def with_products(file: TraceFile) -> TraceFile:
+    resources = (
+        FunctionResources("gemm_kernel", 128, 4, 8, 0, 1024, 1900),
+        FunctionResources("second", 32, 0, 0, 0, 0),
+    )
+    artifacts = (*file.trace.artifacts, Artifact("ptx", "kernel.ptx", None, "no nvcc on this machine"))
+    return replace(file, trace=replace(file.trace, resources=resources, artifacts=artifacts))
+
+
+def test_one_side_verdict_says_what_came_out_and_what_is_missing() -> None:
+    assert one_sided(with_products(CANDIDATE)).verdict.details[1:] == (
+        "gemm_kernel: 128 registers, 12 bytes spilled, 1,900 SASS instructions",
+        "second: 32 registers, no spills",
+        "machine code: no nvcc on this machine",
+    )
+
+
+def test_artifacts_have_a_digest_or_a_reason() -> None:
+    for report in (one_sided(with_products(CANDIDATE)), two_sided(with_products(CANDIDATE), BASELINE)):
+        for artifact in report.artifacts:
+            assert len(artifact.digests) == len(report.sides)
+            for digest, missing in zip(artifact.digests, artifact.missing, strict=True):
+                assert (digest is None) != (missing is None)
+
+
+def test_anchors_are_fragments_of_a_url_and_unique() -> None:
+    file = trace_of(START, ("tl.A b/<c>", LOOP), ("tl.A b/<c>", END), ("é", START))
+    anchors = [row.anchor for row in one_sided(file).passes]
+    assert anchors == ["pass-1-tl.A-b-c", "pass-2-tl.A-b-c", "pass-3-"]
+
+
+def test_series_hold_only_what_moves_one_value_a_pass_and_side() -> None:
+    report = two_sided()
+    series = {item.name: item.values for item in report.series}
+    assert series["barriers"] == ((0, 0, 0, 0), (0, 0, 1, 1))
+    assert "threads per block" not in series
+    assert len(report.series) <= 6
+
+
+def test_series_of_a_pass_on_one_side_is_unknown_on_the_other() -> None:
+    report = two_sided(
+        trace_of(START, ("tl.Lower", LOOP), ("tl.End", LOOP)),
+        trace_of(START, ("tl.Lower", LOOP), ("tl.Sync", SYNCED), ("tl.End", SYNCED)),
+    )
+    assert {item.name: item.values for item in report.series}["barriers"] == ((0, None, 0), (0, 1, 1))
+    assert report.passes[1].note == "what it did there"
+    assert report.focus == Focus(2, SYNC)
+
+
+def test_moved_pass_says_so() -> None:
+    synced = START.replace("C[8] = 0", SYNC)
+    report = two_sided(
+        trace_of(START, ("tl.A", START), ("tl.Sync", synced), ("tl.Z", synced)),
+        trace_of(START, ("tl.Sync", synced), ("tl.A", synced), ("tl.Z", synced)),
+    )
+    assert {row.note for row in report.passes if row.moved} == {"the other side runs it at another place"}
+
+
+def test_texts_hold_every_digest_a_report_names() -> None:
+    report: Report = two_sided()
+    texts = texts_of(BASELINE, CANDIDATE)
+    for row in report.passes:
+        for side in row.sides:
+            assert side is not None
+            assert texts.get(side.before)
+            assert texts.get(side.after)
+    assert texts.get(None) == ""
+    assert texts.get("absent") == ""
