@@ -23,7 +23,7 @@ def main() -> None:
     import tilelang
     import tvm
 
-    from scaffold.probe.recorder import Recorder, instrument
+    from scaffold.probe.recorder import Recorder, copy_module, instrument
     from scaffold.probe.spool import SpoolWriter
 
     name, target_json, rounds = sys.argv[1:]
@@ -39,7 +39,7 @@ def main() -> None:
     def recorded() -> float:
         with tempfile.NamedTemporaryFile() as file, SpoolWriter(file.name) as spool:
             begun = time.perf_counter()
-            recorder = Recorder(spool)
+            recorder = Recorder(spool, copy=copy_module)
             with tvm.transform.PassContext(opt_level=3, instruments=[instrument(recorder)]), target:
                 artifact = tilelang.lower(function, target=target)
             recorder.module(artifact.host_mod)

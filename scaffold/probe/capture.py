@@ -13,7 +13,7 @@ from typing import Any
 
 from scaffold.probe.kernel import BuiltKernel, KernelBuildError, build_kernel
 from scaffold.probe.protocol import CaptureRequest, decode_request
-from scaffold.probe.recorder import Recorder, instrument
+from scaffold.probe.recorder import Recorder, copy_module, instrument
 from scaffold.probe.spool import SpoolWriter
 
 #: TVM errors carry the C++ stack; these lines of it say nothing about the kernel.
@@ -57,7 +57,7 @@ def _capture(request: CaptureRequest, spool: SpoolWriter, tilelang: Any, tvm: An
             "functions": [str(kernel.prim_func.attrs["global_symbol"])],
         },
     )
-    recorder = Recorder(spool)
+    recorder = Recorder(spool, copy=copy_module)
     source: str | None = None
     tickets: dict[str, int] = {}
     failure: BaseException | None = None

@@ -1,9 +1,10 @@
 """Watch TVM run passes: a ``PassInstrument`` that records, and threads that print.
 
 Printing a module costs more than many a pass, so it must not run in the compiler's way.
-Two facts make that cheap. IR nodes are immutable once shared: holding a reference makes every later pass copy before it
-writes, so a module may be printed whenever there is time, also by another thread (tvm-ffi releases the interpreter
-lock in calls).
+Two facts make that cheap. Functions are immutable once shared: holding a reference makes every later pass copy before it
+writes, so one may be printed whenever there is time, also by another thread (tvm-ffi releases the interpreter lock in
+calls). An ``IRModule`` is not: ``tl.SplitHostDevice`` adds functions to the one it was given, so its list of functions
+is copied at once.
 And a pass that changes nothing returns the nodes it was given: a module whose functions have the same body, attributes,
 parameters and buffer map as one seen before has the same text, and is not printed again.
 """
@@ -16,6 +17,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import FrameType
@@ -52,8 +54,9 @@ class Recorder:
     come, so lines keep their order.
     """
 
-    def __init__(self, spool: SpoolWriter) -> None:
+    def __init__(self, spool: SpoolWriter, *, copy: Callable[[Any], Any]) -> None:
         self._spool = spool
+        self._copy = copy
         self._open: list[_OpenPass] = []
         self._sequence = 0
         self._tickets: dict[tuple[Any, ...], int] = {}
@@ -133,8 +136,9 @@ class Recorder:
         ticket = self._tickets.get(key)
         if ticket is None:
             ticket = self._tickets[key] = len(self._tickets)
-            self._kept.append(module)
-            self._work.put(("module", (ticket, self._printers.submit(print_module, module))))
+            kept = self._copy(module)
+            self._kept.append(kept)
+            self._work.put(("module", (ticket, self._printers.submit(print_module, kept))))
         return ticket
 
     def _write(self) -> None:
@@ -165,6 +169,13 @@ class Recorder:
             "after": None if after is None else self._digests[after],
             "inclusive_ms": duration_ms,
         }
+
+
+def copy_module(module: Any) -> Any:
+    """A module of its own with the same functions and attributes."""
+    import tvm
+
+    return tvm.IRModule(dict(module.functions.items()), attrs=module.attrs)
 
 
 def instrument(recorder: Recorder) -> Any:

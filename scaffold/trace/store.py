@@ -15,6 +15,7 @@ import io
 import lzma
 import os
 import re
+import stat
 import tarfile
 import tempfile
 from collections.abc import Mapping
@@ -109,6 +110,8 @@ def read_trace(path: Path) -> TraceFile:
         If the file is not there or cannot be trusted (see :func:`unpack_trace`).
     """
     try:
+        if path.exists() and not path.is_file():
+            raise TraceFileError(f"{path} is no file", hint="name a .tltrace file")
         if path.stat().st_size > MAX_FILE_BYTES:
             raise TraceFileError(
                 f"{path} is {path.stat().st_size / 1e6:.0f} MB; a trace is at most {MAX_FILE_BYTES / 1e6:.0f} MB",
@@ -140,10 +143,15 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path = path.resolve()
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)  # a device or a pipe is written to, never replaced
+            return
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except OSError as error:
         raise OutputFolderError(
@@ -153,6 +161,13 @@ def write_atomically(path: Path, data: bytes) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def trace_schema() -> dict[str, object]:
@@ -172,6 +187,8 @@ def _decompress(data: bytes, origin: str) -> bytes:
             f"{origin} unpacks to more than {MAX_CONTENT_BYTES / 1e9:.0f} GB, which no trace does",
             hint="do not trust where it came from",
         )
+    if decoder.unused_data:
+        raise TraceFileError(f"{origin} holds more than a trace", hint="ask for the file again")
     if not decoder.eof:
         raise TraceFileError(f"{origin} is cut short", hint="ask for the whole file again")
     return content

@@ -44,6 +44,12 @@ class Module:
         return f"# from tvm.script import ir as I\n# from tvm.script import tirx as T\n\n{self.text}"
 
 
+def copy(module: Module) -> Module:
+    copied = object.__new__(type(module))
+    copied.__dict__ = dict(module.__dict__)
+    return copied
+
+
 @pytest.fixture
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(Module, "printed", 0)
@@ -51,7 +57,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(script: Any) -> Spool:
         path = tmp_path / "spool.jsonl"
         with SpoolWriter(str(path)) as spool:
-            recorder = Recorder(spool)
+            recorder = Recorder(spool, copy=copy)
             script(recorder)
             recorder.fail()
             recorder.close()
@@ -88,6 +94,20 @@ def test_recorder_prints_an_unchanged_function_once(recorded: Any) -> None:
     assert Module.printed == 1
     assert len(spool.passes) == 10
     assert all(record.before == record.after for record in spool.passes)
+
+
+def test_recorder_prints_a_module_as_it_was_when_a_pass_changes_it_in_place(recorded: Any) -> None:
+    shared = Module("before", 1)
+
+    def script(recorder: Recorder) -> None:
+        recorder.before_pass(shared, "tl.SplitHostDevice")
+        shared.text = "after"
+        shared.functions = Module("", 2).functions
+        recorder.after_pass(shared, "tl.SplitHostDevice")
+
+    spool = recorded(script)
+    (record,) = spool.passes
+    assert [spool.texts[record.before], spool.texts[record.after or ""]] == ["before\n", "after\n"]
 
 
 def test_recorder_tells_a_new_body_with_the_same_text_from_a_change(recorded: Any) -> None:
