@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scaffold.builds.process import Finished, run_logged
+from scaffold.builds.process import Finished, module_command, run_logged
 from scaffold.errors import BuildFailedError, OutputFolderError
 from scaffold.progress import Progress
 
@@ -38,8 +38,9 @@ class Environment:
         """Make the environment anew; what lay there was never finished."""
         import virtualenv
 
-        shutil.rmtree(self.folder, ignore_errors=True)
         try:
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True)
             virtualenv.cli_run([str(self.folder / "env"), "--quiet", "--no-periodic-update"])
         except (OSError, SystemExit) as error:
@@ -81,7 +82,8 @@ class Environment:
             return items
 
     def _pip(self, arguments: Sequence[str]) -> Finished:
-        return run_logged([str(self.python), "-m", "pip", *arguments], log=self.log, progress=self.progress)
+        command = module_command(str(self.python), "pip", *arguments)
+        return run_logged(command, log=self.log, progress=self.progress)
 
 
 def _explain(arguments: Sequence[str], finished: Finished) -> BuildFailedError:

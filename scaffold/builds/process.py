@@ -46,6 +46,23 @@ def probe_environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", **extra}
 
 
+#: Runs the rest of its command line as a Python module, ending with the process that started it.
+_MODULE_WITH_US = """
+import ctypes, runpy, sys
+try:
+    ctypes.CDLL(None).prctl(1, 9)
+except (OSError, AttributeError):
+    pass
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
+def module_command(python: str, module: str, *arguments: str) -> list[str]:
+    """``python -m module …`` that does not outlive us: on Linux the kernel ends it when we are killed."""
+    return [python, "-c", _MODULE_WITH_US, module, *arguments]
+
+
 def run_logged(
     command: Sequence[str],
     *,

@@ -6,6 +6,7 @@ Imports only the standard library until a verb is chosen, so that ``--help`` ans
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import signal
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from scaffold.errors import ExitCode, ScaffoldError
+from scaffold.errors import ExitCode, ScaffoldError, UsageError
 
 #: Verb -> the module that runs it, and what ``--help`` says of it.
 VERBS = {
@@ -29,7 +30,9 @@ VERBS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit code means what ``docs/exit-codes.md`` says."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(number, _interrupt)
+    _mend_streams()
     try:
         return _run(arguments)
     except ScaffoldError as error:
@@ -38,17 +41,39 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return int(error.exit_code)
     except KeyboardInterrupt:
-        print("\ninterrupted: nothing was left half-written", file=sys.stderr)  # noqa: T201
+        print("\ninterrupted: what was finished is kept, the rest is made anew next time", file=sys.stderr)  # noqa: T201
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader of a pipe went away (`| head`): Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            return _bug(error)
+        print(f"error[output]: cannot write: {error.strerror}", file=sys.stderr)  # noqa: T201
+        print("hint: make room, or write elsewhere with -o FILE or --workspace DIR", file=sys.stderr)  # noqa: T201
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return int(ExitCode.ENVIRONMENT)
     except Exception as error:  # noqa: BLE001 - the process boundary
-        traceback.print_exc()
-        print(f"error[bug]: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
-        print("hint: this is a fault of the kit; please report it with the lines above", file=sys.stderr)  # noqa: T201
-        return int(ExitCode.BUG)
+        return _bug(error)
+
+
+def _bug(error: Exception) -> int:
+    """Say that it is our fault, with what is needed to mend it."""
+    traceback.print_exc()
+    print(f"error[bug]: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+    print("hint: this is a fault of the kit; please report it with the lines above", file=sys.stderr)  # noqa: T201
+    return int(ExitCode.BUG)
+
+
+def _mend_streams() -> None:
+    """Be able to print at all: a closed stream gives way to nothing, a narrow encoding loses signs and not the run."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole process
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _run(arguments: list[str]) -> int:
@@ -56,8 +81,18 @@ def _run(arguments: list[str]) -> int:
     if not arguments:
         parser.print_help()
         return int(ExitCode.USAGE)
-    namespace = parser.parse_args(arguments[:1])
-    module = importlib.import_module(VERBS[namespace.verb][0])
+    if arguments[0] in ("-h", "--help"):
+        parser.print_help()
+        return int(ExitCode.OK)
+    verb = arguments[0]
+    if verb not in VERBS:
+        import difflib
+
+        near = difflib.get_close_matches(verb, VERBS, n=1, cutoff=0.4)
+        raise UsageError(
+            f"unknown verb {verb!r}", hint=f"did you mean {near[0]}?" if near else f"the verbs are: {', '.join(VERBS)}"
+        )
+    module = importlib.import_module(VERBS[verb][0])
     code: int = module.run(arguments[1:])
     return code
 
@@ -73,7 +108,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("verb", choices=VERBS, metavar="VERB", help=argparse.SUPPRESS)
     return parser
 
 

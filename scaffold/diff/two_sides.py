@@ -20,7 +20,7 @@ from scaffold.diff.metrics import measure, metric_deltas
 from scaffold.diff.model import Degree, Finding, PassComparison, PassEffect, Status, TwoSides
 from scaffold.diff.names import match_names, rename
 from scaffold.diff.one_side import effect_of, hunks_between, placed
-from scaffold.diff.place import place_of
+from scaffold.diff.place import indentation, place_of
 from scaffold.diff.text import Hunk, Line, changed_lines, diff_lines, into_hunks, opcodes, pair_lines
 from scaffold.diff.tokens import nameless, shape_of
 from scaffold.trace.model import PassRecord, TraceFile
@@ -87,7 +87,10 @@ class Comparison:
         if pair.baseline.after is None or pair.candidate.after is None:
             return self._failed(pair, ours, theirs, before), reached
         after = self._state(pair.baseline.after, pair.candidate.after)
-        status, degree = _classify(before, after, _effect_degree(self._texts(pair), after.mapping))
+        texts = self._texts(pair)
+        status, degree = _classify(
+            before, after, _effect_degree(texts, after.mapping), moves_alike=_moves_alike(texts, after.mapping)
+        )
         shown = status is Status.INTRODUCES or (status is Status.CARRIES and degree is not Degree.NONE)
         hunks, hidden = self._hunks(after, before) if shown else ([], 0)
         comparison = PassComparison(
@@ -99,7 +102,7 @@ class Comparison:
             moved=False,
             tier_before=before.tier,
             tier_after=after.tier,
-            effect_lines=_effect_lines(self._texts(pair), {}),
+            effect_lines=_effect_lines(texts, {}),
             state_lines=_multiset_difference(after.baseline, self._raw(pair.candidate.after)),
             hunks=tuple(hunks),
             hidden_hunks=hidden,
@@ -270,25 +273,40 @@ def _compare_states(ours: str, theirs: str) -> _State:
         return _State(baseline, baseline, {}, tier, 0, 0, Counter())
     mapping = match_names(baseline, theirs.splitlines())
     candidate = tuple(rename(theirs.splitlines(), mapping))
-    left, right = [line.strip() for line in baseline], [line.strip() for line in candidate]
-    difference: Counter[str] = Counter()
-    for code in opcodes(left, right):
-        if code.tag != "equal":
-            difference.update(f"-{line}" for line in left[code.before_start : code.before_end])
-            difference.update(f"+{line}" for line in right[code.after_start : code.after_end])
+    difference = _signed_lines(baseline, candidate)
+    shapes = [_shape_in_place(line) for line in baseline], [_shape_in_place(line) for line in candidate]
     return _State(
         baseline,
         candidate,
         mapping,
         tier,
         difference.total() if tier is Tier.DIFFERENT else 0,
-        sum(changed_lines([shape_of(line) for line in left], [shape_of(line) for line in right])),
-        difference,
+        sum(changed_lines(*shapes)),
+        # A line that differed stays carried when a pass indents it anew on both sides.
+        Counter({f"{line[0]}{line[1:].strip()}": count for line, count in difference.items()}),
     )
 
 
-def _classify(before: _State, after: _State, effect: Degree) -> tuple[Status, Degree]:
-    """What a pass does to the divergence, and how deep its effects differ."""
+def _signed_lines(before: Sequence[str], after: Sequence[str]) -> Counter[str]:
+    """Lines taken away and put in, by position: a line that only moved counts on both sides."""
+    signed: Counter[str] = Counter()
+    for code in opcodes(before, after):
+        if code.tag != "equal":
+            signed.update(f"-{line}" for line in before[code.before_start : code.before_end])
+            signed.update(f"+{line}" for line in after[code.after_start : code.after_end])
+    return signed
+
+
+def _shape_in_place(line: str) -> str:
+    """The shape of a line with its indentation, which says what it is part of."""
+    return " " * indentation(line) + shape_of(line)
+
+
+def _classify(before: _State, after: _State, effect: Degree, *, moves_alike: bool) -> tuple[Status, Degree]:
+    """What a pass does to the divergence, and how deep its effects differ.
+
+    ``moves_alike``: also the order in which it leaves the lines is the same on both sides.
+    """
     was, remains = before.tier is Tier.DIFFERENT, after.tier is Tier.DIFFERENT
     if not remains:
         if was:
@@ -299,7 +317,7 @@ def _classify(before: _State, after: _State, effect: Degree) -> tuple[Status, De
     if not was:
         reshapes = after.shape_lines > 0 or not after.difference
         return Status.INTRODUCES, Degree.SHAPE if reshapes else Degree.VALUES
-    if effect in (Degree.NONE, Degree.NAMES):
+    if effect in (Degree.NONE, Degree.NAMES) and moves_alike:
         return Status.CARRIES, effect
     if after.shape_lines > before.shape_lines:
         return Status.INTRODUCES, Degree.SHAPE
@@ -348,6 +366,15 @@ def _effect_degree(
     return Degree.SHAPE
 
 
+def _moves_alike(
+    texts: tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[str]], mapping: Mapping[str, str]
+) -> bool:
+    """Whether a pass moves the same lines on both sides: a multiset of lines knows no order."""
+    base_before, base_after, cand_before, cand_after = texts
+    ours = _signed_lines(base_before, base_after)
+    return ours == _signed_lines(rename(cand_before, mapping), rename(cand_after, mapping))
+
+
 def _blanked(effect: Counter[str], blank: object) -> Counter[str]:
     counts: Counter[str] = Counter()
     for line, count in effect.items():
@@ -373,7 +400,7 @@ _BOOKKEEPING = re.compile(r"\s*(?:T\.(?:reads|writes|func_attr|s?block_attr|bloc
 
 
 def _shape(line: Line | None) -> str:
-    return shape_of(line.text.strip()) if line is not None else ""
+    return _shape_in_place(line.text) if line is not None else ""
 
 
 def _is_bookkeeping(line: str) -> bool:

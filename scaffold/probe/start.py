@@ -7,11 +7,17 @@ The package ``scaffold`` is registered by its location instead.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import faulthandler
 import importlib
 import importlib.util
 import json
 import pathlib
+import signal
 import sys
+
+_PR_SET_PDEATHSIG = 1
 
 
 def _register_package() -> None:
@@ -26,7 +32,15 @@ def _register_package() -> None:
     spec.loader.exec_module(module)
 
 
+def _end_with_parent() -> None:
+    """On Linux, let the kernel end us when the kit is killed: a hung kernel must not run on for ever."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main(argv: list[str]) -> int:
+    _end_with_parent()
+    faulthandler.enable()
     here = pathlib.Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if entry and pathlib.Path(entry).resolve() != here]
     sys.dont_write_bytecode = True

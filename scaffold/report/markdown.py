@@ -9,6 +9,7 @@ import html
 from collections.abc import Sequence
 
 from scaffold.diff.text import Hunk
+from scaffold.report.clean import cleaned
 from scaffold.report.view import SYMBOLS, MetricView, PassView, Report
 
 #: Largest comment GitHub takes, less room for what the user writes around it; in characters.
@@ -19,6 +20,7 @@ _MOST_PER_PASS = 8_000
 
 def render_markdown(report: Report, *, most_characters: int = MOST_CHARACTERS) -> str:
     """The report, at most ``most_characters`` long."""
+    report = cleaned(report)
     head = "\n".join([*_head(report), "", *_details("Passes", _table(report)), *_products(report)])
     tail = f"\n<sub>next: {_inline(report.next_command)}</sub>\n"
     left = most_characters - len(head) - len(tail) - 200
@@ -181,12 +183,14 @@ def _metrics(metrics: Sequence[MetricView]) -> str:
 
 def _inline(text: str) -> str:
     """Inline code, whatever it holds."""
+    text = " ".join(text.splitlines())
     fence = _fence([text]) if "`" in text else "`"
     padding = " " if "`" in text else ""
     return f"{fence}{padding}{text}{padding}{fence}" if text else ""
 
 
 def _escaped(text: str) -> str:
+    text = " ".join(text.splitlines())
     for character in ("\\", "`", "*", "_", "[", "]", "<", ">", "|"):
         text = (
             text.replace(character, f"\\{character}")

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from scaffold.diff.place import indentation
 from scaffold.diff.text import Hunk, Line
+from scaffold.report.clean import cleaned
 from scaffold.report.focus import focused_pass, focused_window
 from scaffold.report.terminal import select_passes
 from scaffold.report.view import SYMBOLS, PassView, Report
@@ -58,6 +59,7 @@ class _Row:
 
 def render_png(report: Report, passes: Sequence[str] = ()) -> bytes:
     """The picture; ``passes`` chooses whose changes it shows (the first that introduces, unasked)."""
+    report = cleaned(report)
     chosen = select_passes(report, passes)
     row = chosen[0] if chosen else focused_pass(report)
     hunks = row.hunks if chosen and row else focused_window(report, _MOST_ROWS)

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scaffold.diff.text import Hunk, Line
+from scaffold.report.clean import cleaned
 from scaffold.report.focus import focused_pass, focused_window
 from scaffold.report.view import SYMBOLS, MetricView, PassView, Report, SideView
 
@@ -57,9 +58,16 @@ class TerminalOptions:
     passes: tuple[str, ...] = ()
 
 
+class _Console(Console):
+    """A console that leaves a closed pipe to the command line, which knows it is no failure."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def make_console(stream: TextIO, *, color: str, width: int | None = None) -> Console:
     """A console on ``stream``; ``color`` is ``auto``, ``always`` or ``never`` (``auto`` honours NO_COLOR)."""
-    return Console(
+    return _Console(
         file=stream,
         force_terminal={"always": True, "never": False}.get(color),
         no_color=True if color == "never" else None,
@@ -80,6 +88,7 @@ def render_text(report: Report, options: TerminalOptions, *, width: int = 120) -
 
 def print_report(report: Report, console: Console, options: TerminalOptions) -> None:
     """Write the report to ``console``."""
+    report = cleaned(report)
     _print_verdict(report, console)
     wanted = select_passes(report, options.passes) if options.passes else ()
     if not wanted:
