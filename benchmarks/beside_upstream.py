@@ -75,9 +75,8 @@ def main() -> None:
             print(f"{kernel} for {arguments.target}, {build.name}, {arguments.rounds} rounds")
             for name in commands:
                 ratios = [one / other for one, other in zip(samples[name], samples["upstream"], strict=True)]
-                print(
-                    f"  {name:18}{statistics.median(samples[name]):6.2f} s   of upstream {statistics.median(ratios):.2f}"
-                )
+                middle = statistics.median(samples[name])
+                print(f"  {name:18}{middle:6.2f} s   of upstream {statistics.median(ratios):.2f}")
             trace = max((workspace.traces).glob(f"{kernel}-*.tltrace"), key=lambda path: path.stat().st_mtime)
             reports = [path.stat().st_size for path in traces.rglob("*.html")]
             print(

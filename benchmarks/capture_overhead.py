@@ -1,7 +1,7 @@
 """What recording every pass costs over plain lowering in one process: ``python benchmarks/capture_overhead.py``.
 
-The bar is 1.3 for gemm and mla_decode. Rounds alternate, so a busy machine slows both alike; the figure is the median of
-the ratios of neighbouring rounds.
+The bar is 1.3 for gemm and mla_decode. Rounds alternate, so a busy machine slows both alike; the figure is the median
+of the ratios of neighbouring rounds.
 """
 
 from __future__ import annotations

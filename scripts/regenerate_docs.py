@@ -119,14 +119,17 @@ def make_kernels() -> None:
             cells.append(mark)
             if note:
                 notes.append(f"- `{name}` for `{target}`: {note}")
-        rows.append(f"| `{name}` | {load_zoo_kernel(name).summary.replace('|', chr(92) + '|')} | " + " | ".join(cells) + " |")
+        rows.append(
+            f"| `{name}` | {load_zoo_kernel(name).summary.replace('|', chr(92) + '|')} | " + " | ".join(cells) + " |"
+        )
     head = "| kernel | computes | " + " | ".join(f"`{target}`" for target in TARGETS) + " |"
     text = "\n".join(
         [
             "# The kernel zoo, target by target",
             "",
-            f"Made by `nox -s docs` with TileLang {build.name.partition(':')[2]}: every kernel lowered with its default",
-            "parameters, the generated source included. *yes* with the number of passes, or *no* with the reason below.",
+            f"Made by `nox -s docs` with TileLang {build.name.partition(':')[2]}: every kernel lowered with its",
+            "default parameters, the generated source included. *yes* with the number of passes, or *no* with the",
+            "reason below.",
             "",
             head,
             "|" + "---|" * (len(TARGETS) + 2),

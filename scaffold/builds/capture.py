@@ -141,7 +141,7 @@ def _with_machine_code(
     if source is None or source.digest is None or spool.source is None:
         made = MachineCode(missing="there is no source to compile")
     elif kind != "cuda":
-        made = MachineCode(missing=f"machine code is made for cuda only, not {kind}")
+        made = MachineCode(missing=f"it is made for cuda only, not for {kind}")
     else:
         made = compile_cuda(
             texts[source.digest],

@@ -209,7 +209,7 @@ def _tidy_ptx(text: str) -> str:
 def _first_error(log: str) -> str:
     errors = [line for line in log.splitlines() if "error" in line.lower()]
     line = errors[0] if errors else log.strip().splitlines()[-1] if log.strip() else "it said nothing"
-    return re.sub(r"\S*/(scaffold-nvcc-[^/]+/)", "", line).strip()
+    return re.sub(r"/\S*/", "", line).strip()
 
 
 def _which(name: str, folders: Sequence[Path]) -> Path | None:

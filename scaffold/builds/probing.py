@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from scaffold.progress import Progress
 from scaffold.trace.model import Failure
 from scaffold.trace.spool import Spool, read_spool
 
+#: Frames of the user's file, and last lines, worth showing of a traceback.
+_MOST_FRAMES = 5
 #: Folders of dead probes kept for a look.
 _MOST_RUNS_KEPT = 5
 
@@ -45,7 +48,7 @@ def run_probe(
     EnvironmentProblem
         If TileLang does not import in ``build``.
     """
-    folder = Path(tempfile.mkdtemp(prefix="scaffold-probe-"))
+    folder = _own_folder(workspace)
     keep = False
     try:
         spool_path = folder / "spool.jsonl"
@@ -60,7 +63,7 @@ def run_probe(
             command, log=folder / "log", progress=progress, env=environment, cwd=folder, timeout_s=timeout_s
         )
         spool = read_spool(spool_path)
-        failure = _judge(spool, finished, request, build)
+        failure = _judge(spool, finished, request, build, workspace=workspace, timeout_s=timeout_s)
         keep = failure is not None and failure.stage == "crash"
         return Probed(spool, finished, failure)
     except ProbeError:
@@ -72,12 +75,14 @@ def run_probe(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _judge(spool: Spool, finished: Finished, request: KernelRequest, build: Build) -> Failure | None:
+def _judge(
+    spool: Spool, finished: Finished, request: KernelRequest, build: Build, *, workspace: Workspace, timeout_s: float
+) -> Failure | None:
     """The failure a result carries, if any; raises for what leaves nothing worth keeping."""
     if finished.timed_out:
         where = f" in {spool.unfinished[1]}" if spool.unfinished else ""
         raise ProbeTimeoutError(
-            f"{request.name} did not end{where}",
+            f"{request.name} did not end within {timeout_s:g} s{where or ', before the first pass'}",
             hint="give it longer with --timeout SECONDS, or a smaller kernel with --set",
             context={"its last lines": finished.tail(5)},
         )
@@ -95,27 +100,58 @@ def _judge(spool: Spool, finished: Finished, request: KernelRequest, build: Buil
             context={} if spool.users_fault else {"traceback": _users_part(failure.traceback, request)},
         )
     if failure is None and (not spool.ended or finished.returncode != 0):
-        return _crash(spool, finished, build)
+        return _crash(spool, finished, build, workspace)
     return failure
 
 
-def _crash(spool: Spool, finished: Finished, build: Build) -> Failure:
+def _crash(spool: Spool, finished: Finished, build: Build, workspace: Workspace) -> Failure:
     how = f"signal {-finished.returncode}" if finished.returncode < 0 else f"exit code {finished.returncode}"
     if not spool.passes and spool.unfinished is None:
         raise ProbeError(
             f"the probe in {build.name} died before the first pass ({how})",
-            hint="its last lines are above; run again with -v for the command",
-            context={"its last lines": finished.tail(12)},
+            hint=f"what it left is in {workspace.runs}",
+            context={"its last lines": _last_words(finished)},
         )
     sequence, name = spool.unfinished or (None, None)
-    return Failure("crash", sequence, name, how, finished.tail(3) or how, finished.tail(30))
+    return Failure("crash", sequence, name, how, finished.tail(1) or how, _last_words(finished))
+
+
+def _last_words(finished: Finished) -> str:
+    """The end of the log; of a crash in native code the Python frames, which name the user's line."""
+    lines = finished.tail(200).splitlines()
+    fatal = next((i for i, line in enumerate(lines) if line.startswith("Fatal Python error")), None)
+    if fatal is None:
+        return "\n".join(lines[-12:])
+    frames = [line for line in lines[fatal:] if line.lstrip().startswith("File ")]
+    return "\n".join([lines[fatal], *frames[:6]])
+
+
+def _own_folder(workspace: Workspace) -> Path:
+    """A folder for one probe, named by our process; those of processes that are gone are cleared away."""
+    parent = workspace.folder(workspace.root / "tmp")
+    for left in parent.iterdir():
+        owner = left.name.partition("-")[0]
+        if owner.isdigit() and not _runs(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _users_part(traceback: str, request: KernelRequest) -> str:
-    """The traceback from the user's file on."""
+    """The frames of the traceback that are in the user's file, and its last lines."""
     lines = traceback.splitlines()
-    at = next((i for i, line in enumerate(lines) if request.path and request.path in line), 0)
-    return "\n".join(lines[at:][-20:])
+    own = [i for i, line in enumerate(lines) if request.path and request.path in line]
+    kept = [line for i in own[-_MOST_FRAMES:] for line in lines[i : i + 2]]
+    return "\n".join([*kept, *lines[-_MOST_FRAMES:]] if own else lines[-2 * _MOST_FRAMES :])
 
 
 def _keep(folder: Path, workspace: Workspace) -> None:

@@ -8,6 +8,7 @@
       traces/                the .tltrace of each run, with its run record
       cache/                 what may be deleted at any time: hashes of libraries, compiled machine code
       runs/                  folders of runs that failed, kept for a look
+      tmp/                   of runs that go on
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def _run(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     width = max(map(len, VERBS)) + 2
     verbs = "\n".join(f"  {name:{width}}{summary}" for name, (_, summary) in VERBS.items())
-    parser = argparse.ArgumentParser(
+    return argparse.ArgumentParser(
         prog="scaffold",
         usage="scaffold VERB [...]",
         description="The TileLang contribution starter kit.",
@@ -108,7 +108,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    return parser
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -84,9 +84,26 @@ def add_kernel(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--build", metavar="NAME", help="wheel:0.1.15, wheel:latest, python:/path/to/python")
     group.add_argument("--torch", metavar="T", help="PyTorch of a new build: auto, cpu, or a pip requirement")
     group.add_argument(
-        "--timeout", metavar="SECONDS", type=float, default=600.0, help="for one lowering (default: 600)"
+        "--timeout", metavar="SECONDS", type=_seconds, default=600.0, help="for one lowering (default: 600)"
     )
     group.add_argument("--no-machine-code", action="store_true", help="do not run nvcc on the generated source")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        message = f"{text} is no time to wait"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def whole_number(text: str) -> int:
+    """An integer from 0 on, for argparse."""
+    value = int(text)
+    if value < 0:
+        message = f"{text} is negative"
+        raise argparse.ArgumentTypeError(message)
+    return value
 
 
 def progress_of(namespace: argparse.Namespace) -> Progress:
@@ -103,7 +120,9 @@ def output_of(namespace: argparse.Namespace) -> Output:
     OutputFolderError
         If the file's folder cannot be written; said before any work is done.
     """
-    path = Path(namespace.output) if namespace.output else None
+    path = Path(namespace.output) if namespace.output and namespace.output != "-" else None
+    if path is not None:
+        _require_writable(path)
     chosen: Format | None = "json" if namespace.json else namespace.format
     if namespace.json and namespace.format not in (None, "json"):
         raise UsageError(f"--json and --format {namespace.format} contradict each other", hint="keep one of them")
@@ -113,8 +132,6 @@ def output_of(namespace: argparse.Namespace) -> Output:
             raise UsageError(f"cannot tell the format of {path}", hint=f"say --format {'|'.join(FORMATS)}")
     if chosen in ("png", "html") and path is None and (chosen == "png" or sys.stdout.isatty()):
         raise UsageError(f"--format {chosen} needs a file", hint=f"add -o report.{chosen}")
-    if path is not None:
-        _require_writable(path)
     return Output(chosen, path, namespace.color, _columns())
 
 

@@ -13,9 +13,9 @@ from scaffold.cli.options import (
     add_kernel,
     add_output,
     command_line,
-    exit_for,
     output_of,
     progress_of,
+    whole_number,
     write_result,
 )
 from scaffold.cli.tracing import Session, Side, obtain, open_session, plan, settings_of, trace_path, with_build
@@ -79,7 +79,9 @@ def _parser() -> Parser:
         "--pass", dest="passes", metavar="NAME", action="append", default=[], help="this pass only: 19 or LowerTileOp"
     )
     group.add_argument("--side-by-side", action="store_true", help="before and after in two columns")
-    group.add_argument("--context", metavar="N", type=int, default=3, help="equal lines around a change (default: 3)")
+    group.add_argument(
+        "--context", metavar="N", type=whole_number, default=3, help="equal lines around a change (default: 3)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be compiled, and stop")
     add_kernel(parser)
     add_output(parser)
@@ -111,7 +113,7 @@ def _describe(side: Side, settings: Settings, session: Session) -> None:
 
 
 def _report(files: Sequence[TraceFile], namespace: argparse.Namespace) -> Report:
-    context = max(0, namespace.context)
+    context = namespace.context
     if len(files) == 1:
         result = effects_of(files[0], context=context)
         return report_one_side(files[0], result, next_command=_next_one(namespace))
@@ -216,11 +218,9 @@ def _shown(session: Session, file: TraceFile) -> str:
 def _exit_code(report: Report, files: Sequence[TraceFile], *, check: bool) -> int:
     for file in files:
         _check_fits(file)
-    if report.kind == "one-side":
-        return int(ExitCode.PROBE) if report.verdict.outcome == "failed" else int(ExitCode.OK)
-    if all(file.trace.failure for file in files):
-        return int(ExitCode.PROBE)
-    return exit_for(finding=check and report.verdict.outcome == "differs")
+    if check and report.verdict.outcome == "differs":
+        return int(ExitCode.FINDING)
+    return int(ExitCode.PROBE if any(file.trace.failure for file in files) else ExitCode.OK)
 
 
 def _check_fits(file: TraceFile) -> None:

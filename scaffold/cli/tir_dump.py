@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import tempfile
@@ -14,8 +15,10 @@ from scaffold.errors import ExitCode, OutputFolderError
 from scaffold.report.build import stopped_in
 from scaffold.trace.dump import dump_files
 
-#: Written last into a folder this verb made; only such a folder is ever replaced.
-_MARKER = "index.txt"
+_INDEX = "index.txt"
+
+#: Lists the files of a dump, one a line; only a folder that holds these and nothing else is ever replaced.
+_MARKER = ".scaffold-dump"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -48,7 +51,9 @@ def run(argv: Sequence[str]) -> int:
         failure = file.trace.failure
         sys.stdout.write(f"lowering stopped {stopped_in(failure)}: {failure.error}: {failure.message}\n")
         return int(ExitCode.PROBE)
-    sys.stdout.write(f"next: cat {folder / _MARKER}   (or {command_line('tir-diff', namespace.kernel)})\n")
+    sys.stdout.write(
+        f"next: cat {shlex.quote(str(folder / _INDEX))}   (or {command_line('tir-diff', namespace.kernel)})\n"
+    )
     return int(ExitCode.OK)
 
 
@@ -62,12 +67,23 @@ def require_free(folder: Path, *, overwrite: bool) -> None:
     """
     if not folder.exists():
         return
-    if not folder.is_dir() or (any(folder.iterdir()) and not (overwrite and (folder / _MARKER).is_file())):
-        is_dump = folder.is_dir() and (folder / _MARKER).is_file()
+    if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+        return
+    is_dump = _is_dump(folder)
+    if not (is_dump and overwrite):
         raise OutputFolderError(
             f"{folder} exists already",
             hint="add --overwrite to replace that dump" if is_dump else "name another folder with -o DIR",
         )
+
+
+def _is_dump(folder: Path) -> bool:
+    """Whether a folder is an earlier dump, and nobody has put anything of theirs into it."""
+    try:
+        listed = set((folder / _MARKER).read_text(encoding="utf-8").splitlines())
+        return not folder.is_symlink() and {path.name for path in folder.iterdir()} <= {*listed, _MARKER}
+    except OSError:
+        return False
 
 
 def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> int:
@@ -78,24 +94,29 @@ def write_folder(folder: Path, files: Iterable[tuple[str, str]]) -> int:
     OutputFolderError
         If a file cannot be written.
     """
+    folder = folder.absolute()
+    aside = folder.with_name(f".{folder.name}.replaced")
     temporary: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         temporary.chmod(0o755)
-        count = 0
+        names = []
         for name, content in files:
             (temporary / name).write_text(content, encoding="utf-8")
-            count += 1
+            names.append(name)
+        (temporary / _MARKER).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         if folder.exists():
-            shutil.rmtree(folder)
+            # Aside first: at no moment is there neither the old dump nor the new one.
+            folder.rename(aside)
         temporary.rename(folder)
+        shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         raise OutputFolderError(
             f"cannot write {folder}: {error.strerror}", hint="name a folder you may write to with -o DIR"
         ) from error
     else:
-        return count
+        return len(names)
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)

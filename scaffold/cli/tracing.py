@@ -13,7 +13,7 @@ from scaffold.builds.gpu import default_target
 from scaffold.builds.process import end_all
 from scaffold.builds.store import Build, BuildStore
 from scaffold.builds.workspace import Workspace
-from scaffold.errors import TraceFileError
+from scaffold.errors import TraceFileError, UsageError
 from scaffold.kernels.resolve import resolve
 from scaffold.kernels.spec import Settings, parse_assignments
 from scaffold.probe.protocol import KernelRequest
@@ -56,6 +56,8 @@ def open_session(namespace: argparse.Namespace, progress: Progress, argv: tuple[
 def settings_of(namespace: argparse.Namespace) -> Settings:
     """What ``--set``, ``--target`` and ``--build`` say together."""
     settings = parse_assignments(namespace.set, flag="--set")
+    if namespace.target == "" or namespace.build == "":
+        raise UsageError("--target and --build take a name", hint="for example: --target cuda:sm_80")
     return settings.overlaid(Settings(target=namespace.target, build=namespace.build))
 
 
@@ -67,6 +69,8 @@ def plan(kernel: str, settings: Settings) -> Side:
                 f"{kernel} is recorded already; {settings.describe()} cannot change it",
                 hint="name the kernel instead of the trace",
             )
+        if not Path(kernel).is_file():
+            raise TraceFileError(f"no file {kernel!r}", hint="name a .tltrace that is there, or a kernel")
         return Side(Path(kernel), None, None)
     return Side(None, resolve(kernel, settings, default_target=default_target()), None)
 

@@ -38,7 +38,7 @@ class Degree(str, Enum):
 
 @dataclass(frozen=True)
 class PassEffect:
-    """What one pass did on one side: the lines it took away and put in."""
+    """What one pass did on one side: the lines it took away and put in; functions it ``made`` and ``dropped``."""
 
     record: PassRecord
     removed: int
@@ -47,6 +47,8 @@ class PassEffect:
     hunks: tuple[Hunk, ...]
     metrics: tuple[MetricDelta, ...]
     duration_ms: float | None = None
+    made: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from scaffold.diff.metrics import measure, metric_deltas
 from scaffold.diff.model import OneSide, PassEffect
-from scaffold.diff.place import function_of, place_of
+from scaffold.diff.place import function_of, functions_of, place_of
 from scaffold.diff.text import Hunk, diff_lines, into_hunks
 from scaffold.trace.model import PassRecord, TraceFile
 
@@ -43,6 +43,8 @@ def effect_of(file: TraceFile, record: PassRecord, duration_ms: float | None, *,
         hunks=tuple(hunks),
         metrics=metric_deltas(measure(before), measure(after)),
         duration_ms=duration_ms,
+        made=tuple(name for name in functions_of(lines_after) if name not in functions_of(lines_before)),
+        dropped=tuple(name for name in functions_of(lines_before) if name not in functions_of(lines_after)),
     )
 
 

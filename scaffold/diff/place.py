@@ -18,6 +18,11 @@ def indentation(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
+def functions_of(lines: Sequence[str]) -> list[str]:
+    """Names of the functions of a module, in order."""
+    return [match.group(1) for line in lines if (match := _FUNCTION.match(line))]
+
+
 def function_of(lines: Sequence[str], index: int) -> str | None:
     """Name of the function that holds line ``index`` (from 0); ``None`` outside any."""
     for line in reversed(lines[: index + 1]):

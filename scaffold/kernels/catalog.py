@@ -28,10 +28,10 @@ def load_zoo_kernel(name: str) -> ZooKernel:
     """
     if name not in zoo_names():
         near = difflib.get_close_matches(name, zoo_names(), n=3, cutoff=0.4)
-        meant = f"did you mean {', '.join(near)}?" if near else f"the zoo has: {', '.join(zoo_names())}"
+        meant = f"did you mean {', '.join(near)}?" if near else f"the zoo has: {', '.join(zoo_names())}."
         raise UnknownKernelError(
             f"unknown kernel {name!r}",
-            hint=f"{meant} a kernel of your own is named path/to/file.py::function",
+            hint=f"{meant} A kernel of your own is named path/to/file.py::function",
         )
     kernel: ZooKernel = importlib.import_module(f"{zoo.__name__}.{name}").KERNEL
     return kernel

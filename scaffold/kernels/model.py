@@ -8,6 +8,7 @@ Importing a zoo module must therefore never import tilelang or torch; ``build`` 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -125,14 +126,18 @@ def require(condition: bool, message: str) -> None:
         raise KernelParameterError(message)
 
 
+def _divisors(whole: int) -> list[int]:
+    small = [d for d in range(1, math.isqrt(whole) + 1) if whole % d == 0]
+    return [d for d in {*small, *(whole // d for d in small)} if d >= 8] or [whole]
+
+
 def require_divides(params: Params, tile: str, extent: str) -> None:
     """Require that parameter ``tile`` divides parameter ``extent``, naming the nearest tile sizes that would."""
     size, whole = params[tile], params[extent]
     require(size > 0, f"{tile}={size} must be positive")
     if whole % size == 0:
         return
-    divisors = [d for d in range(8, whole + 1) if whole % d == 0] or [whole]
-    near = sorted(sorted(divisors, key=lambda d: (abs(d - size), d))[:3])
+    near = sorted(sorted(_divisors(whole), key=lambda d: (abs(d - size), d))[:3])
     raise KernelParameterError(
         f"{tile}={size} does not divide {extent}={whole}; nearest that do: {', '.join(map(str, near))}"
     )

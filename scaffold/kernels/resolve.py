@@ -8,8 +8,11 @@ from pathlib import Path
 from scaffold.errors import KernelSourceError, UnknownKernelError, UnsupportedTargetError
 from scaffold.kernels.catalog import load_zoo_kernel, typed_parameters
 from scaffold.kernels.spec import Settings
-from scaffold.kernels.target import parse_target
+from scaffold.kernels.target import normal_label, parse_target
 from scaffold.probe.protocol import KernelRequest
+
+#: A file of such a name, in the folder that is first on the path, would hide the module.
+_SHADOWING = frozenset({"tilelang", "tvm", "torch", "tvm_ffi", "scaffold"})
 
 
 def resolve(name: str, settings: Settings, *, default_target: str) -> KernelRequest:
@@ -35,8 +38,7 @@ def resolve(name: str, settings: Settings, *, default_target: str) -> KernelRequ
         return _resolve_file(Path(path_text), entry, settings, default_target=default_target)
     kernel = load_zoo_kernel(name)
     parameters = typed_parameters(kernel, settings.parameters)
-    target = settings.target or kernel.default_target or default_target
-    parse_target(target)
+    target = _target(settings, kernel.default_target or default_target)
     reason = kernel.unsupported(target)
     if reason is not None:
         raise UnsupportedTargetError(
@@ -55,30 +57,37 @@ def resolve(name: str, settings: Settings, *, default_target: str) -> KernelRequ
     )
 
 
+def _target(settings: Settings, default: str) -> str:
+    """The label to lower for; ``cuda`` alone means this machine's GPU, or the default without one."""
+    asked = settings.target
+    if asked is None or (asked.lower() == "cuda" and default.startswith("cuda:")):
+        return default
+    label = normal_label(asked)
+    parse_target(label)
+    return label
+
+
 def _resolve_file(path: Path, entry: str, settings: Settings, *, default_target: str) -> KernelRequest:
     if not path.is_file():
         raise UnknownKernelError(
             f"no file {str(path)!r}", hint="a kernel of your own is named path/to/file.py::function"
         )
+    if path.stem in _SHADOWING:
+        raise KernelSourceError(
+            f"{path.name} would be imported in place of {path.stem} itself", hint="give the file another name"
+        )
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8", errors="strict"), filename=str(path))
-    except (SyntaxError, UnicodeDecodeError) as error:
+        tree = ast.parse(path.read_bytes(), filename=str(path))
+    except (SyntaxError, ValueError) as error:
         raise KernelSourceError(
             f"{path} is not Python that can be read: {error}", hint="mend the file first"
         ) from error
     entry = entry or _only_candidate(path, tree)
     names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-    assigned = [
-        target.id
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    ]
-    if entry not in names + assigned and not _imports_star(tree):
+    if entry not in _bound_at_top(tree) and not _imports_star(tree):
         listed = f"it defines: {', '.join(names)}" if names else "it defines no function"
         raise KernelSourceError(f"{path} has no {entry!r}", hint=f"{listed}; name one as {path}::NAME")
-    target = settings.target or default_target
+    target = _target(settings, default_target)
     return KernelRequest(
         name=f"{path.stem}.{entry}",
         source=f"file:{path.name}::{entry}",
@@ -115,8 +124,22 @@ def _mentions(node: ast.AST, names: set[str]) -> bool:
     )
 
 
+def _bound_at_top(tree: ast.Module) -> set[str]:
+    """Every name the file binds outside functions and classes, also inside ``if`` and ``try``."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.alias):
+            found.add((node.asname or node.name).partition(".")[0])
+        waiting += list(ast.iter_child_nodes(node))
+    return found
+
+
 def _imports_star(tree: ast.Module) -> bool:
-    return any(
-        isinstance(node, ast.ImportFrom) or (isinstance(node, ast.Import) and any(alias.asname for alias in node.names))
-        for node in tree.body
-    )
+    return any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in tree.body)

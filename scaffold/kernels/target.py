@@ -58,9 +58,17 @@ def parse_target(label: str) -> dict[str, str]:
     raise UnknownTargetError(f"unknown target {label!r}", hint=_nearest(label))
 
 
+def normal_label(label: str) -> str:
+    """The one spelling of a label: lower case, ``hip`` for ``rocm``."""
+    lowered = label.lower()
+    return f"hip:{lowered.removeprefix('rocm:')}" if lowered.startswith("rocm:") else lowered
+
+
 def _nearest(label: str) -> str:
     known = [f"cuda:{arch}" for arch in CUDA_ARCHS] + ["hip:gfx90a", "hip:gfx942", "hip:gfx950", *PLAIN_KINDS]
     kind, _, arch = label.partition(":")
+    if not arch and kind in ("cuda", "hip", "rocm"):
+        return f"say which: {DEFAULT_CUDA}, cuda:sm_80" if kind == "cuda" else "say which: hip:gfx942, hip:gfx90a"
     guesses = [f"cuda:{label}", f"cuda:{label}a", f"hip:{label}", f"cuda:sm_{label}"]
     near = [guess for guess in guesses if guess in known] or difflib.get_close_matches(label, known, n=3, cutoff=0.5)
     if not near and kind == "cuda":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import platform
+import re
 import sys
 import time
 import traceback
@@ -40,6 +42,7 @@ def run(document: dict[str, Any]) -> int:
 def _capture(request: CaptureRequest, spool: SpoolWriter, tilelang: Any, tvm: Any) -> None:
     try:
         target = tvm.target.Target(dict(request.kernel.target_options))
+        check_pass_configs(tvm, request.kernel.pass_configs)
         kernel = build_kernel(request.kernel, target)
         configs = pass_configs(kernel, request.kernel.pass_configs)
     except BaseException as error:  # noqa: BLE001 - the user's code may raise or exit in any way; it is the result
@@ -95,8 +98,29 @@ def pass_configs(kernel: BuiltKernel, asked: dict[str, str]) -> dict[str, Any]:
     return {str(getattr(key, "value", key)): value for key, value in merged.items()}
 
 
+def check_pass_configs(tvm: Any, asked: dict[str, str]) -> None:
+    """Refuse a pass config this build does not know, or not with that value, before anything is lowered.
+
+    TVM names every config it knows in its error; the nearest of them are worth more than all.
+    """
+    for key, text in asked.items():
+        try:
+            tvm.transform.PassContext(config={key: _literal(text)})
+        except Exception as error:  # TVM raises several kinds here, by release
+            said = _message(error).splitlines()[-1]
+            known = sorted(set(re.findall(r"[\w]+(?:\.[\w]+)+", said)) - {key})
+            near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+            if "nvalid config" in said and len(known) > 1:
+                hint = f"did you mean {', '.join(near)}?" if near else f"it knows {len(known)} others"
+                raise KernelBuildError(f"this TileLang has no pass config {key!r}; {hint}") from error
+            raise KernelBuildError(f"pass config {key}={text!r}: {said[-300:]}") from error
+
+
 def _literal(text: str) -> Any:
+    """A pass config's value: a truth value, a number, ``[a, b]`` for a list, else text."""
     lowered = text.lower()
+    if text.startswith("[") and text.endswith("]"):
+        return [item.strip() for item in text[1:-1].split(",") if item.strip()]
     if lowered in ("true", "false"):
         return lowered == "true"
     for kind in (int, float):

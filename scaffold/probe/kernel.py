@@ -96,10 +96,19 @@ def _from_entry(entry: Any, request: KernelRequest, target: Any, sha256: str) ->
             f"{request.entry}({', '.join(f'{k}={v!r}' for k, v in parameters.items())}) returned "
             f"{type(made).__name__}, not a PrimFunc"
         )
-    shown = {
-        key: value if isinstance(value, (int, float, bool, str)) else str(value) for key, value in parameters.items()
-    }
+    shown = {**_defaults(inner), **{key: _shown(value, request.parameters[key]) for key, value in parameters.items()}}
     return BuiltKernel(made, shown, sha256, pass_configs, tuple(notes))
+
+
+def _shown(value: Any, text: Any) -> Any:
+    """A parameter as it is recorded: its value, or what was typed where the value is a tensor or the like."""
+    return value if isinstance(value, (int, float, bool, str)) else str(text)
+
+
+def _defaults(entry: Any) -> dict[str, Any]:
+    """Defaults that say something: an untyped object's printed form would differ from run to run."""
+    parameters = _signature(entry).parameters.values()
+    return {p.name: p.default for p in parameters if isinstance(p.default, (int, float, bool, str))}
 
 
 def _is_prim_func(value: Any) -> bool:

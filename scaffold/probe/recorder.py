@@ -1,10 +1,10 @@
 """Watch TVM run passes: a ``PassInstrument`` that records, and threads that print.
 
 Printing a module costs more than many a pass, so it must not run in the compiler's way.
-Two facts make that cheap. Functions are immutable once shared: holding a reference makes every later pass copy before it
-writes, so one may be printed whenever there is time, also by another thread (tvm-ffi releases the interpreter lock in
-calls). An ``IRModule`` is not: ``tl.SplitHostDevice`` adds functions to the one it was given, so its list of functions
-is copied at once.
+Two facts make that cheap. Functions are immutable once shared: holding a reference makes every later pass copy before
+it writes, so one may be printed whenever there is time, also by another thread (tvm-ffi releases the interpreter lock
+in calls). An ``IRModule`` is not: ``tl.SplitHostDevice`` adds functions to the one it was given, so its list of
+functions is copied at once.
 And a pass that changes nothing returns the nodes it was given: a module whose functions have the same body, attributes,
 parameters and buffer map as one seen before has the same text, and is not printed again.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from scaffold.kernels.model import DTYPE_BYTES, Tensor, ZooKernel
-from scaffold.probe.capture import fail, identity, pass_configs
+from scaffold.probe.capture import check_pass_configs, fail, identity, pass_configs
 from scaffold.probe.kernel import build_kernel
 from scaffold.probe.protocol import decode_request
 from scaffold.probe.spool import SpoolWriter
@@ -33,6 +33,7 @@ def run(document: dict[str, Any]) -> int:
 
             kernel: ZooKernel = importlib.import_module(f"scaffold.kernels.zoo.{request.kernel.name}").KERNEL
             target = tvm.target.Target(dict(request.kernel.target_options))
+            check_pass_configs(tvm, request.kernel.pass_configs)
             built = build_kernel(request.kernel, target)
             compiled = tilelang.compile(
                 built.prim_func,

@@ -29,6 +29,15 @@ from scaffold.trace.model import Failure, Trace, TraceFile
 _MOST_SERIES = 6
 _LONGEST_LINE = 160
 
+#: Fields of :class:`~scaffold.trace.model.FunctionResources` as the reader knows them.
+RESOURCE_LABELS = {
+    "registers": "registers",
+    "spill_store_bytes": "bytes spilled",
+    "stack_bytes": "stack bytes",
+    "static_shared_bytes": "static shared bytes",
+    "sass_instructions": "SASS instructions",
+}
+
 
 def report_one_side(file: TraceFile, effects: OneSide, *, next_command: str) -> Report:
     """The report of one trace: what each pass changed."""
@@ -123,17 +132,38 @@ def _one_verdict(file: TraceFile, effects: OneSide) -> Verdict:
         return Verdict(
             "failed",
             f"lowering stopped {stopped_in(trace.failure)}, after "
-            f"{sum(e.record.after is not None for e in effects.effects)} passes",
+            f"{_passes(sum(e.record.after is not None for e in effects.effects))}",
             (f"{trace.failure.error}: {_short(said[0] if said else '')}", *(_short(line) for line in said[1:4])),
         )
-    largest = sorted(effects.changed, key=lambda effect: -(effect.removed + effect.added))[:3]
-    details = [
-        "largest: " + ", ".join(f"{effect.record.shown_name} (-{effect.removed} +{effect.added})" for effect in largest)
-    ]
+    builders = sorted(effects.changed, key=lambda effect: (-_growth(effect), -effect.added))[:3]
+    details = [f"{effect.record.shown_name}: {_grown(effect)}" for effect in builders if _growth(effect)]
     details += _products(trace)
-    return Verdict(
-        "view", f"{changed} of {count} passes changed {trace.kernel.name} for {trace.kernel.target}", tuple(details)
-    )
+    rejected = ", but nvcc rejects the generated code" if _rejected(trace) else ""
+    headline = f"{changed} of {count} passes changed {trace.kernel.name} for {trace.kernel.target}{rejected}"
+    return Verdict("view", headline, tuple(details))
+
+
+def _passes(count: int) -> str:
+    return "1 pass" if count == 1 else f"{count} passes"
+
+
+def _growth(effect: PassEffect) -> int:
+    """How many numbers a pass makes grow; lines do not count, and a pass that only takes away builds nothing."""
+    return sum(delta.delta > 0 for delta in effect.metrics if delta.name != "lines") if effect.added else 0
+
+
+def _grown(effect: PassEffect) -> str:
+    """What a pass brings, in a few words: operations before buffers, buffers before loops."""
+    deltas = [delta for delta in effect.metrics if delta.delta > 0 and delta.name != "lines"]
+    weight = {"operations": 0, "copies": 0, "barriers": 1, "bytes": 2, "loops": 3}
+    deltas.sort(key=lambda delta: (weight.get(delta.name.rpartition(" ")[2], 4), delta.name))
+    return ", ".join(f"{delta.name} {delta.before or 0:,} -> {delta.after or 0:,}" for delta in deltas[:4])
+
+
+def _rejected(trace: Trace) -> bool:
+    """Whether nvcc would not compile the generated source."""
+    ptx = trace.artifact("ptx")
+    return ptx is not None and (ptx.missing or "").startswith("nvcc failed")
 
 
 def stopped_in(failure: Failure) -> str:
@@ -157,7 +187,7 @@ def _two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     if result.identical:
         if failures:
             return Verdict(
-                "failed", f"identical at every pass until both stopped, after {count} passes", tuple(failures)
+                "failed", f"identical at every pass until both stopped, after {_passes(count)}", tuple(failures)
             )
         return Verdict("identical", f"identical at every pass ({count} passes, and the generated source)", ())
     if not result.finding:
@@ -170,7 +200,7 @@ def _two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     finding = result.reshaped or result.introduced
     details: list[str] = []
     if result.inputs is Tier.DIFFERENT:
-        details.append("the inputs differ: " + _input_difference(result))
+        details.append("the inputs differ: " + _input_difference(result, baseline, candidate))
     if finding is None:
         headline = _no_pass(result, failures)
     else:
@@ -182,6 +212,7 @@ def _two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
                 "before it, in values only: "
                 f"{result.introduced.pass_name} (pass {(result.introduced.position or 0) + 1})"
             )
+    details += _resource_lines(baseline, candidate)
     details.append(_counts(result))
     details += _source_line(files, result)
     return Verdict("differs", headline, (*failures, *details))
@@ -205,13 +236,38 @@ def _finding_lines(finding: Finding, count: int) -> list[str]:
     return lines
 
 
-def _input_difference(result: TwoSides) -> str:
+def _input_difference(result: TwoSides, baseline: Trace, candidate: Trace) -> str:
+    """The settings that differ, where they do; else what differs in the text."""
+    ours = {**baseline.kernel.parameters, **baseline.kernel.pass_configs}
+    theirs = {**candidate.kernel.parameters, **candidate.kernel.pass_configs}
+    names = [name for name in dict.fromkeys([*ours, *theirs]) if ours.get(name) != theirs.get(name)]
+    if names and baseline.kernel.source == candidate.kernel.source:
+        return ", ".join(f"{name} {ours.get(name, 'unset')} to {theirs.get(name, 'unset')}" for name in names)
     removed = sum(hunk.removed for hunk in result.input_hunks)
     added = sum(hunk.added for hunk in result.input_hunks)
     pair = [line for hunk in result.input_hunks for line in hunk.lines if line.kind != " "][:2]
     words = [" ".join(line.text[start:end] for start, end in line.marks) for line in pair]
     marked = f" ({_short(words[0])} to {_short(words[1])})" if len(words) == 2 and all(words) else ""
     return f"-{removed} +{added} lines{marked}"
+
+
+def _resource_lines(baseline: Trace, candidate: Trace) -> list[str]:
+    """Registers and their like of each function that both sides compiled, where they differ."""
+    theirs = {item.function: item for item in candidate.resources}
+    lines = []
+    for one in baseline.resources:
+        other = theirs.get(one.function)
+        if other is None:
+            continue
+        words = [
+            f"{label} {getattr(one, key):,} to {getattr(other, key):,}"
+            for key, label in RESOURCE_LABELS.items()
+            if getattr(one, key) is not None
+            and getattr(other, key) is not None
+            and getattr(one, key) != getattr(other, key)
+        ]
+        lines.append(f"{one.function}: {', '.join(words) or 'same registers, spills and SASS instructions'}")
+    return lines
 
 
 def _counts(result: TwoSides) -> str:
@@ -252,7 +308,7 @@ def _products(trace: Trace) -> list[str]:
             f"{f'{spills} bytes spilled' if spills else 'no spills'}{instructions}"
         )
     missing = dict.fromkeys(a.missing for a in trace.artifacts if a.kind in ("ptx", "sass") and a.missing)
-    return lines + [f"machine code: {reason}" for reason in missing]
+    return lines + [f"no machine code: {reason}" for reason in missing]
 
 
 def _one_row(index: int, effect: PassEffect) -> PassView:
@@ -275,8 +331,15 @@ def _one_row(index: int, effect: PassEffect) -> PassView:
         names=(),
         metrics=_deltas(effect.metrics),
         new_metrics=_deltas(effect.metrics),
-        note="it raised: nothing came out of it" if failed else "",
+        note="it raised: nothing came out of it" if failed else _functions_note(effect),
     )
+
+
+def _functions_note(effect: PassEffect) -> str:
+    """Whole functions that a pass makes or drops: a module that is split has lost nothing."""
+    words = [f"drops {', '.join(effect.dropped)}"] if effect.dropped else []
+    words += [f"makes {', '.join(effect.made)}"] if effect.made else []
+    return "; ".join(words)
 
 
 def _two_row(index: int, comparison: PassComparison) -> PassView:
@@ -386,9 +449,7 @@ def _artifact(kind: str, files: Sequence[TraceFile], hunks: Sequence[object] = (
         name=next((artifact.name for artifact in found if artifact), kind),
         digests=tuple(artifact.digest if artifact else None for artifact in found),
         missing=tuple(
-            (artifact.missing if artifact else f"no {kind} was asked for")
-            if not (artifact and artifact.digest)
-            else None
+            (artifact.missing if artifact else "not asked for") if not (artifact and artifact.digest) else None
             for artifact in found
         ),
         lines=tuple(

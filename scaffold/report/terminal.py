@@ -23,6 +23,10 @@ from scaffold.report.view import SYMBOLS, MetricView, PassView, Report, SideView
 
 #: Lines of a pass shown as an example below the table; ``--pass`` shows all.
 EXAMPLE_LINES = 24
+_LEGEND = (
+    "effect: lines that only one side's pass took away or put in; state: lines that differ after it. "
+    "! introduces a difference, · carries it on, + heals it; kind: names, values, or shape (docs/reading-a-diff.md)"
+)
 #: Columns from which a screen has room for a column of what changed.
 _WIDE = 110
 #: Metric deltas named in a row of the table.
@@ -90,6 +94,9 @@ def print_report(report: Report, console: Console, options: TerminalOptions) -> 
     """Write the report to ``console``."""
     report = cleaned(report)
     _print_verdict(report, console)
+    for side in report.sides:
+        for warning in side.warnings:
+            console.print(Text(f"note: {side.label + ': ' if side.label else ''}{warning}", style="yellow"))
     wanted = select_passes(report, options.passes) if options.passes else ()
     if not wanted:
         _print_table(report, console, all_rows=options.all_rows)
@@ -101,9 +108,6 @@ def print_report(report: Report, console: Console, options: TerminalOptions) -> 
         example = focused_pass(report)
         if example is not None:
             _print_row_changes(example, console, options, window=focused_window(report, EXAMPLE_LINES))
-    for side in report.sides:
-        for warning in side.warnings:
-            console.print(Text(f"note: {side.label + ': ' if side.label else ''}{warning}", style="yellow"))
     console.print()
     console.print(Text(f"next: {report.next_command}", style="bold"), soft_wrap=True)
 
@@ -120,11 +124,12 @@ def select_passes(report: Report, wanted: Sequence[str]) -> tuple[PassView, ...]
 
 
 def matches(row: PassView, name: str) -> bool:
-    """Whether ``name`` means this row."""
+    """Whether ``name`` means this row, in any case."""
     if name.isdecimal():
         return row.index == int(name)
     names = {row.name, row.name.partition(" (")[0], row.name.rpartition("(")[2].rstrip(")")}
-    return name in names or any(item.rpartition(".")[2] == name for item in names)
+    wanted = name.lower()
+    return any(wanted in (item.lower(), item.lower().rpartition(".")[2]) for item in names)
 
 
 def _print_verdict(report: Report, console: Console) -> None:
@@ -181,6 +186,8 @@ def _print_table(report: Report, console: Console, *, all_rows: bool) -> None:
     if folded:
         _add_fold(table, folded, two=two)
     console.print(table)
+    if two:
+        console.print(Text(_LEGEND, style="dim"))
 
 
 def _cells(row: PassView, *, two: bool, wide: bool) -> list[str | Text]:
@@ -219,8 +226,8 @@ def _duration(row: PassView) -> str:
 def _row_summary(row: PassView) -> str:
     parts = ["moved"] if row.moved else []
     parts += [_metric_text(metric) for metric in _telling(row.new_metrics)]
-    if row.note and row.status in ("failed", "heals"):
-        parts.append(row.note)
+    if row.note and row.status not in ("only on baseline", "only on candidate"):
+        parts = [row.note] if row.status == "changed" else [*parts, row.note]
     return ", ".join(parts)
 
 
@@ -246,7 +253,6 @@ def _print_products(report: Report, console: Console) -> None:
         words = [_metric_text(m) if two else f"{m.name} {_number(m.candidate)}" for m in changed]
         console.print(Text("at the end: ", style="bold") + Text(", ".join(words)))
     if two:
-        _print_resources(report, console)
         missing = {
             reason
             for artifact in report.artifacts
@@ -254,27 +260,7 @@ def _print_products(report: Report, console: Console) -> None:
             if reason and artifact.kind != "source"
         }
         for reason in sorted(missing):
-            console.print(Text(f"machine code: {reason}", style="dim"), soft_wrap=True)
-
-
-def _print_resources(report: Report, console: Console) -> None:
-    ours = {item.function: item for item in report.resources[0]}
-    theirs = {item.function: item for item in report.resources[-1]}
-    for function in dict.fromkeys([*ours, *theirs]):
-        one, other = ours.get(function), theirs.get(function)
-        fields = (
-            ("registers", "registers"),
-            ("spill_store_bytes", "spill stores"),
-            ("static_shared_bytes", "static shared"),
-            ("sass_instructions", "SASS instructions"),
-        )
-        words = [f"{label} {_side_number(one, key)} -> {_side_number(other, key)}" for key, label in fields]
-        console.print(Text(f"{function}: ", style="bold") + Text(", ".join(words)))
-
-
-def _side_number(resources: object | None, key: str) -> str:
-    value = getattr(resources, key, None)
-    return "not there" if resources is None else "not measured" if value is None else f"{value:,}"
+            console.print(Text(f"no machine code: {reason}", style="dim"), soft_wrap=True)
 
 
 def _print_row_changes(

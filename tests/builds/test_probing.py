@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -84,7 +85,7 @@ def test_run_probe_that_hangs_names_the_pass_it_hangs_in(
 
 
 def failure_line(stage: str, *, users_fault: bool = False) -> str:
-    values = {"stage": stage, "error": "E", "message": "said", "traceback": "t"}
+    values: dict[str, str | None] = {"stage": stage, "error": "E", "message": "said", "traceback": "t"}
     values |= {"pass_sequence": None, "pass_name": None}
     return f"write(failure={ {**values, 'users_fault': users_fault}!r}); write(end={{}})"
 
@@ -108,12 +109,30 @@ def test_run_probe_whose_kernel_is_at_fault_says_only_that(
 def test_run_probe_leaves_no_folder_behind(
     tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probing.tempfile, "tempdir", str(tmp_path / "tmp"))
-    (tmp_path / "tmp").mkdir()
     probed = probe("ran(0, 'tl.Simplify'); write(end={})", tmp_path, workspace, monkeypatch)
     assert probed.failure is None
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list((workspace.root / "tmp").iterdir()) == []
     assert not workspace.runs.exists()
+
+
+def test_run_probe_clears_what_a_killed_kit_left(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = workspace.root / "tmp" / f"{gone.pid}-left"
+    left.mkdir(parents=True)
+    probe("ran(0, 'tl.Simplify'); write(end={})", tmp_path, workspace, monkeypatch)
+    assert not left.exists()
+
+
+def test_run_probe_that_crashes_in_native_code_names_the_python_line(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "import faulthandler; faulthandler.enable()\nimport ctypes\ndef mine(): ctypes.string_at(0)\nmine()"
+    with pytest.raises(ProbeError) as caught:
+        probe(body, tmp_path, workspace, monkeypatch)
+    assert "in mine" in str(caught.value.context)
 
 
 def test_run_probe_in_an_interpreter_without_tilelang_says_so(workspace: Workspace) -> None:

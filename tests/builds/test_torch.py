@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import sys
+
 import pytest
 
 from scaffold.builds import torch
@@ -15,8 +18,8 @@ def machine(monkeypatch: pytest.MonkeyPatch, *, gpu: Gpu | None, index_answers: 
     monkeypatch.delenv("SCAFFOLD_TORCH", raising=False)
     monkeypatch.setattr(torch, "find_gpu", lambda: gpu)
     monkeypatch.setattr(torch, "_answers", lambda _: index_answers)
-    monkeypatch.setattr(torch.platform, "machine", lambda: arch)
-    monkeypatch.setattr(torch.sys, "platform", "linux")
+    monkeypatch.setattr(platform, "machine", lambda: arch)
+    monkeypatch.setattr(sys, "platform", "linux")
 
 
 def test_choose_torch_without_a_gpu_asks_the_cpu_index(monkeypatch: pytest.MonkeyPatch) -> None:

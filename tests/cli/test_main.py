@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from traces import module, trace_of
 
 from scaffold.cli.main import VERBS, main
 from scaffold.trace.store import write_trace
-from traces import module, trace_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE, TWO = module("T.evaluate(1)"), module("T.evaluate(2)")
@@ -73,7 +73,7 @@ def test_help_of_a_verb_shows_an_example(verb: str, capsys: pytest.CaptureFixtur
         (["tir-diff", "gemm", "-o", "report.xyz"], 2, "--format"),
         (["tir-diff", "gemm", "--json", "--format", "html"], 2, "contradict"),
         (["tir-diff", "gemm", "--frob"], 2, "tir-diff --help"),
-        (["tir-diff", "lost.tltrace"], 2, "cannot read"),
+        (["tir-diff", "lost.tltrace"], 2, "no file"),
         (["kernels", "gemmm"], 2, "did you mean"),
         (["kernels", "--run"], 2, "takes one kernel"),
         (["builds", "add"], 2, "takes the names"),
@@ -137,19 +137,37 @@ def test_tir_dump_numbers_the_passes_and_keeps_what_is_there(capsys: pytest.Capt
     one = record("one.tltrace", TWO)
     assert run("tir-dump", one, "-o", "dump") == 0
     names = sorted(path.name for path in Path("dump").iterdir())
-    assert names[:3] == ["000-input.tir", "001-tl.A.tir", "002-tl.B.tir"]
+    assert names[1:4] == ["000-input.tir", "001-tl.A.tir", "002-tl.B.tir"]
     assert Path("dump/002-tl.B.tir").read_text() == TWO
     assert run("tir-dump", one, "-o", "dump") == 3
     assert "--overwrite" in capsys.readouterr().err
     assert run("tir-dump", one, "-o", "dump", "--overwrite") == 0
+    Path("dump/mine").write_text("put here later")
+    assert run("tir-dump", one, "-o", "dump", "--overwrite") == 3
+    assert not [path.name for path in Path().iterdir() if path.name.startswith(".dump")]
 
 
 def test_tir_dump_never_replaces_a_folder_it_did_not_make() -> None:
     one = record("one.tltrace", TWO)
     Path("mine").mkdir()
     Path("mine/precious").write_text("keep me")
+    Path("mine/index.txt").write_text("mine too")
     assert run("tir-dump", one, "-o", "mine", "--overwrite") == 3
     assert Path("mine/precious").read_text() == "keep me"
+
+
+def test_a_device_or_a_link_is_written_to_and_never_replaced() -> None:
+    one = record("one.tltrace", TWO)
+    Path("real.md").write_text("old")
+    Path("link.md").symlink_to("real.md")
+    os.mkfifo("pipe.md")
+    reader = subprocess.Popen(["/bin/sh", "-c", "cat pipe.md > piped"])
+    assert run("tir-diff", one, "-o", "link.md", "-q") == 0
+    assert run("tir-diff", one, "-o", "pipe.md", "-q") == 0
+    reader.wait(10)
+    assert Path("link.md").is_symlink()
+    assert Path("pipe.md").is_fifo()
+    assert Path("real.md").read_text() == Path("piped").read_text() != "old"
 
 
 def test_dry_run_installs_and_compiles_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -159,12 +159,7 @@ def some_values(kernel: ZooKernel) -> st.SearchStrategy[dict[str, Scalar]]:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason="gemm lets M=-128 and any dtype through"))
-        if name == "gemm"
-        else name
-        for name in zoo_names()
-    ],
+    zoo_names(),
 )
 @given(data=st.data())
 def test_zoo_kernel_check_takes_any_values_and_what_it_lets_through_has_tensors(name: str, data: st.DataObject) -> None:

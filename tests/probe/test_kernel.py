@@ -40,7 +40,7 @@ def test_value_reads_literals_and_leaves_other_text(text: str, default: Any, val
 
 
 def test_from_entry_calls_a_factory_with_typed_parameters() -> None:
-    seen = {}
+    seen: dict[str, int] = {}
 
     def f(M: int, block: int = 8) -> PrimFunc:
         seen.update(M=M, block=block)
@@ -48,7 +48,7 @@ def test_from_entry_calls_a_factory_with_typed_parameters() -> None:
 
     built = _from_entry(f, request(M="64"), TARGET, "sha")
     assert seen == {"M": 64, "block": 8}
-    assert built.parameters == {"M": 64}
+    assert built.parameters == {"M": 64, "block": 8}
 
 
 def test_from_entry_without_a_needed_parameter_says_how_to_give_it() -> None:

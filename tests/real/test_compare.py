@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Capture
+from realkit import Capture
 
 from scaffold.diff.equality import Tier
 from scaffold.diff.model import Status

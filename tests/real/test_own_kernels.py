@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Capture
+from realkit import ROOT, Capture
 
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import KernelSourceError, ProbeError

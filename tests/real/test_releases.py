@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Capture
+from realkit import Capture
 
 from scaffold.diff.one_side import effects_of
 

@@ -31,7 +31,7 @@ def table_of(text: str) -> list[str]:
 def _until_empty(lines: Iterator[str], first: str) -> Iterator[str]:
     yield first
     for line in lines:
-        if not line.strip():
+        if not line.strip() or line.startswith("effect: "):
             return
         yield line
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel, require, require_divides
+from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel
+from scaffold.kernels.zoo._checks import require_one_of, require_stages, require_threads, require_tile
 from scaffold.kernels.zoo._targets import needs_thread_blocks
 
 
@@ -51,12 +52,11 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
 
 def check(params: Params) -> None:
     for tile, extent in (("block_M", "M"), ("block_N", "N"), ("block_K", "K")):
-        require_divides(params, tile, extent)
-    require(params["num_stages"] >= 0, f"num_stages={params['num_stages']} must be 0 or more")
-    require(
-        params["threads"] % 32 == 0 and params["threads"] > 0,
-        f"threads={params['threads']} must be a positive multiple of 32 (one warp)",
-    )
+        require_tile(params, tile, extent)
+    require_stages(params)
+    require_threads(params)
+    require_one_of(params, "dtype", ("float16", "bfloat16", "float32", "int8"))
+    require_one_of(params, "accum_dtype", ("float32", "float16", "int32"))
 
 
 KERNEL = ZooKernel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from conftest import Capture
+from realkit import Capture
 
 from scaffold.builds.running import run_kernel
 from scaffold.builds.store import Build

@@ -1,4 +1,4 @@
-"""Real TileLang wheels, installed into the workspace on first use and shared by all tests."""
+"""Real TileLang wheels, installed into the workspace on first use and shared by all tests. A pytest plugin."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from scaffold.trace.model import TraceFile
 
 ROOT = Path(__file__).resolve().parents[2]
 
+#: ``record("gemm", "cuda:sm_80", "num_stages=2", build="wheel:0.1.9")``
 Capture = Callable[..., TraceFile]
 
 
