@@ -43,7 +43,7 @@ def kernels(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test that this machine can run; skips name what is missing."""
     session.install("-e", ".", *group("test"))
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", "--maxprocesses", "8", *session.posargs)
 
 
 @nox.session

@@ -149,9 +149,9 @@ def _runs(pid: int) -> bool:
 def _users_part(traceback: str, request: KernelRequest) -> str:
     """The frames of the traceback that are in the user's file, and its last lines."""
     lines = traceback.splitlines()
-    own = [i for i, line in enumerate(lines) if request.path and request.path in line]
-    kept = [line for i in own[-_MOST_FRAMES:] for line in lines[i : i + 2]]
-    return "\n".join([*kept, *lines[-_MOST_FRAMES:]] if own else lines[-2 * _MOST_FRAMES :])
+    own = [i for i, line in enumerate(lines) if request.path and f'File "{Path(request.path).name}"' in line]
+    kept = {at for i in own[-_MOST_FRAMES:] for at in (i, i + 1)} | set(range(len(lines))[-_MOST_FRAMES:])
+    return "\n".join(lines[at] for at in sorted(kept) if at < len(lines))
 
 
 def _keep(folder: Path, workspace: Workspace) -> None:

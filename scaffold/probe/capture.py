@@ -18,6 +18,9 @@ from scaffold.probe.protocol import CaptureRequest, decode_request
 from scaffold.probe.recorder import Recorder, copy_module, instrument
 from scaffold.probe.spool import SpoolWriter
 
+#: What precedes the part of a path that means something elsewhere: of packages, the standard library, the kit.
+_LIBRARY = re.compile(r".*/(?:site-packages|python3\.\d+|project)/|.*/(?=scaffold/(?:probe|kernels)/)")
+
 #: TVM errors carry the C++ stack; these lines of it say nothing about the kernel.
 _STACK_LINE = ('  File "<unknown>"', '  File "python/tvm_ffi/')
 
@@ -179,9 +182,6 @@ def _include_dirs(tilelang: Any) -> list[str]:
 
 
 def fail(spool: SpoolWriter, stage: str, error: BaseException, *, running: tuple[int, str] | None) -> None:
-    lines = [line for line in traceback.format_exception(type(error), error, error.__traceback__) if line]
-    text = "".join(lines)
-    kept = [line for line in text.splitlines() if not line.startswith(_STACK_LINE)]
     spool.write(
         "failure",
         {
@@ -190,11 +190,30 @@ def fail(spool: SpoolWriter, stage: str, error: BaseException, *, running: tuple
             "pass_name": running[1] if running else None,
             "error": type(error).__name__,
             "message": _message(error),
-            "traceback": "\n".join(kept),
+            "traceback": _traceback(error),
             "where": _where(error),
             "users_fault": isinstance(error, KernelBuildError),
         },
     )
+
+
+def _traceback(error: BaseException) -> str:
+    """The way to the error without what is this machine's: short paths, and only the user's lines are quoted."""
+    lines = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == "<unknown>":
+            continue  # a C++ frame without debug information, of which TVM adds dozens
+        lines.append(f'  File "{_short_path(frame.filename)}", line {frame.lineno}, in {frame.name}')
+        if frame.line and not _LIBRARY.search(frame.filename.replace("\\", "/")):
+            lines.append(f"    {frame.line}")
+    return "\n".join([*lines, f"{type(error).__name__}: {_message(error)}"])
+
+
+def _short_path(path: str) -> str:
+    """``tilelang/engine/lower.py`` for a file of a library, the bare name for one of the user's."""
+    path = path.replace("\\", "/")
+    match = _LIBRARY.search(path)
+    return path[match.end() :] if match else path.rpartition("/")[2]
 
 
 def _where(error: BaseException) -> str | None:
@@ -210,4 +229,6 @@ def _where(error: BaseException) -> str | None:
 def _message(error: BaseException) -> str:
     """What the error says, without C++ frames."""
     lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith(_STACK_LINE)]
-    return "\n".join(lines).strip() or type(error).__name__
+    said = "\n".join(lines).strip() or type(error).__name__
+    # TileLang points at the user's line by its whole path; the name of the file says as much, on any machine.
+    return re.sub(r"(--> )\S*/", r"\1", said)
