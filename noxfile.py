@@ -40,6 +40,12 @@ def kernels(session: nox.Session) -> None:
 
 
 @nox.session
+def builds(session: nox.Session) -> None:
+    """List the TileLang builds of the workspace, or add one: nox -s builds -- add wheel:0.1.13."""
+    verb(session, "builds")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run every test that this machine can run; skips name what is missing."""
     session.install("-e", ".", *group("test"))

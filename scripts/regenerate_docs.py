@@ -74,6 +74,7 @@ def scaffold(*arguments: str) -> subprocess.CompletedProcess[str]:
     import os
 
     environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
+    environment.pop("NOX_CURRENT_SESSION", None)  # the README shows the commands as they are without nox
     return subprocess.run(
         [sys.executable, "-m", "scaffold", *arguments],
         cwd=ROOT,

@@ -163,7 +163,9 @@ def write_result(output: Output, data: bytes) -> None:
 
 
 def command_line(*words: str) -> str:
-    """A command to type next, quoted for a shell."""
+    """A command to type next, quoted for a shell; as a nox session where nox ran this one."""
+    if os.environ.get("NOX_CURRENT_SESSION"):
+        return f"nox -s {words[0]} -- {shlex.join(words[1:])}"
     return "python -m scaffold " + shlex.join(words)
 
 

@@ -25,6 +25,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
 
 
 def run(*argv: str) -> int:
@@ -98,6 +99,14 @@ def test_tir_diff_reads_a_recorded_trace(capsys: pytest.CaptureFixture[str]) -> 
     shown = capsys.readouterr().out
     assert "1 of 2 passes changed" in shown.splitlines()[0]
     assert shown.splitlines()[-1].startswith("next: ")
+
+
+def test_tir_diff_under_nox_says_the_next_command_for_nox(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "tir-diff")
+    assert run("tir-diff", record("one.tltrace", TWO)) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("next: nox -s tir-diff -- one.tltrace ")
 
 
 def test_tir_diff_of_equal_traces_is_identical_and_fine(capsys: pytest.CaptureFixture[str]) -> None:
