@@ -28,8 +28,8 @@ from scaffold.kernels.catalog import load_zoo_kernel, zoo_names  # noqa: E402
 from scaffold.kernels.resolve import resolve  # noqa: E402
 from scaffold.kernels.spec import Settings  # noqa: E402
 from scaffold.progress import Progress  # noqa: E402
-from scaffold.report.build import stopped_in  # noqa: E402
 from scaffold.report.json import report_schema  # noqa: E402
+from scaffold.report.verdict import stopped_in  # noqa: E402
 from scaffold.trace.store import trace_schema  # noqa: E402
 
 PARTS = ("schemas", "readme", "pictures", "kernels")

@@ -12,7 +12,7 @@ from pathlib import Path
 from scaffold.cli.options import Parser, add_common, add_kernel, command_line, progress_of
 from scaffold.cli.tracing import obtain, open_session, plan, settings_of, with_build
 from scaffold.errors import ExitCode, OutputFolderError
-from scaffold.report.build import stopped_in
+from scaffold.report.verdict import stopped_in
 from scaffold.trace.dump import dump_files
 
 _INDEX = "index.txt"

@@ -15,14 +15,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scaffold.diff.align import PassPair, align_passes
+from scaffold.diff.effect import Texts, effect_degree, effect_lines, moves_alike, multiset_difference, signed_lines
 from scaffold.diff.equality import Tier, equality
 from scaffold.diff.metrics import measure, metric_deltas
 from scaffold.diff.model import Degree, Finding, PassComparison, PassEffect, Status, TwoSides
 from scaffold.diff.names import match_names, rename
 from scaffold.diff.one_side import effect_of, hunks_between, placed
 from scaffold.diff.place import indentation, place_of
-from scaffold.diff.text import Hunk, Line, changed_lines, diff_lines, into_hunks, opcodes, pair_lines
-from scaffold.diff.tokens import nameless, shape_of
+from scaffold.diff.text import Hunk, Line, changed_lines, diff_lines, into_hunks, pair_lines
+from scaffold.diff.tokens import shape_of
 from scaffold.trace.model import PassRecord, TraceFile
 
 
@@ -89,7 +90,7 @@ class Comparison:
         after = self._state(pair.baseline.after, pair.candidate.after)
         texts = self._texts(pair)
         status, degree = _classify(
-            before, after, _effect_degree(texts, after.mapping), moves_alike=_moves_alike(texts, after.mapping)
+            before, after, effect_degree(texts, after.mapping), in_order=moves_alike(texts, after.mapping)
         )
         shown = status is Status.INTRODUCES or (status is Status.CARRIES and degree is not Degree.NONE)
         hunks, hidden = self._hunks(after, before) if shown else ([], 0)
@@ -102,8 +103,8 @@ class Comparison:
             moved=False,
             tier_before=before.tier,
             tier_after=after.tier,
-            effect_lines=_effect_lines(texts, {}),
-            state_lines=_multiset_difference(after.baseline, self._raw(pair.candidate.after)),
+            effect_lines=effect_lines(texts, {}),
+            state_lines=multiset_difference(after.baseline, self._raw(pair.candidate.after)),
             hunks=tuple(hunks),
             hidden_hunks=hidden,
             metrics=metric_deltas(
@@ -182,7 +183,7 @@ class Comparison:
     def _raw(self, digest: str | None) -> tuple[str, ...]:
         return tuple(self._candidate.text(digest).splitlines())
 
-    def _texts(self, pair: PassPair) -> tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[str]]:
+    def _texts(self, pair: PassPair) -> Texts:
         """Before and after on the baseline, before and after on the candidate, as lines."""
         if pair.baseline is None or pair.candidate is None:
             raise ValueError("both sides are needed")
@@ -273,7 +274,7 @@ def _compare_states(ours: str, theirs: str) -> _State:
         return _State(baseline, baseline, {}, tier, 0, 0, Counter())
     mapping = match_names(baseline, theirs.splitlines())
     candidate = tuple(rename(theirs.splitlines(), mapping))
-    difference = _signed_lines(baseline, candidate)
+    difference = signed_lines(baseline, candidate)
     shapes = [_shape_in_place(line) for line in baseline], [_shape_in_place(line) for line in candidate]
     return _State(
         baseline,
@@ -287,25 +288,15 @@ def _compare_states(ours: str, theirs: str) -> _State:
     )
 
 
-def _signed_lines(before: Sequence[str], after: Sequence[str]) -> Counter[str]:
-    """Lines taken away and put in, by position: a line that only moved counts on both sides."""
-    signed: Counter[str] = Counter()
-    for code in opcodes(before, after):
-        if code.tag != "equal":
-            signed.update(f"-{line}" for line in before[code.before_start : code.before_end])
-            signed.update(f"+{line}" for line in after[code.after_start : code.after_end])
-    return signed
-
-
 def _shape_in_place(line: str) -> str:
     """The shape of a line with its indentation, which says what it is part of."""
     return " " * indentation(line) + shape_of(line)
 
 
-def _classify(before: _State, after: _State, effect: Degree, *, moves_alike: bool) -> tuple[Status, Degree]:
+def _classify(before: _State, after: _State, effect: Degree, *, in_order: bool) -> tuple[Status, Degree]:
     """What a pass does to the divergence, and how deep its effects differ.
 
-    ``moves_alike``: also the order in which it leaves the lines is the same on both sides.
+    ``in_order``: also the order in which it leaves the lines is the same on both sides.
     """
     was, remains = before.tier is Tier.DIFFERENT, after.tier is Tier.DIFFERENT
     if not remains:
@@ -317,74 +308,13 @@ def _classify(before: _State, after: _State, effect: Degree, *, moves_alike: boo
     if not was:
         reshapes = after.shape_lines > 0 or not after.difference
         return Status.INTRODUCES, Degree.SHAPE if reshapes else Degree.VALUES
-    if effect in (Degree.NONE, Degree.NAMES) and moves_alike:
+    if effect in (Degree.NONE, Degree.NAMES) and in_order:
         return Status.CARRIES, effect
     if after.shape_lines > before.shape_lines:
         return Status.INTRODUCES, Degree.SHAPE
     if after.lines > before.lines and after.shape_lines == before.shape_lines:
         return Status.INTRODUCES, Degree.VALUES
     return Status.CARRIES, effect
-
-
-def _effect_lines(
-    texts: tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[str]], mapping: Mapping[str, str]
-) -> int:
-    ours, theirs = _effects(texts, mapping)
-    return sum((ours - theirs).values()) + sum((theirs - ours).values())
-
-
-def _effects(
-    texts: tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[str]], mapping: Mapping[str, str]
-) -> tuple[Counter[str], Counter[str]]:
-    """Both effects as multisets of signed lines."""
-    base_before, base_after, cand_before, cand_after = texts
-    return (
-        _effect(base_before, base_after),
-        _effect(rename(cand_before, mapping), rename(cand_after, mapping)),
-    )
-
-
-def _effect(before: Sequence[str], after: Sequence[str]) -> Counter[str]:
-    counts = Counter(after)
-    counts.subtract(before)
-    return Counter({f"{'+' if n > 0 else '-'}{line}": abs(n) for line, n in counts.items() if n})
-
-
-def _effect_degree(
-    texts: tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[str]], mapping: Mapping[str, str]
-) -> Degree:
-    """How deep the effects of a pass differ: the mildest blanking under which they are the same."""
-    ours, theirs = _effects(texts, {})
-    if ours == theirs:
-        return Degree.NONE
-    ours, theirs = _effects(texts, mapping)
-    if ours == theirs:
-        return Degree.NAMES
-    for degree, blank in ((Degree.NAMES, nameless), (Degree.VALUES, shape_of)):
-        if _blanked(ours, blank) == _blanked(theirs, blank):
-            return degree
-    return Degree.SHAPE
-
-
-def _moves_alike(
-    texts: tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[str]], mapping: Mapping[str, str]
-) -> bool:
-    """Whether a pass moves the same lines on both sides: a multiset of lines knows no order."""
-    base_before, base_after, cand_before, cand_after = texts
-    ours = _signed_lines(base_before, base_after)
-    return ours == _signed_lines(rename(cand_before, mapping), rename(cand_after, mapping))
-
-
-def _blanked(effect: Counter[str], blank: object) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for line, count in effect.items():
-        counts[line[0] + blank(line[1:])] += count  # type: ignore[operator]
-    return counts
-
-
-def _multiset_difference(ours: Sequence[str], theirs: Sequence[str]) -> int:
-    left, right = Counter(ours), Counter(theirs)
-    return sum((left - right).values()) + sum((right - left).values())
 
 
 def _marked(line: Line, carried: Counter[str]) -> Line:

@@ -13,7 +13,7 @@ from realkit import ROOT, Capture
 
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import KernelSourceError, ProbeError
-from scaffold.report.build import stopped_in
+from scaffold.report.verdict import stopped_in
 
 KERNELS = """
 import tilelang

@@ -1,0 +1,215 @@
+"""The verdict: the answer in one line, and the lines that prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scaffold.diff.equality import Tier
+from scaffold.diff.model import Degree, Finding, OneSide, PassEffect, TwoSides
+from scaffold.report.view import Verdict
+from scaffold.trace.model import Failure, Trace, TraceFile
+
+#: Longest line quoted in a verdict, in characters.
+_LONGEST_LINE = 160
+
+#: Fields of :class:`~scaffold.trace.model.FunctionResources` as the reader knows them.
+RESOURCE_LABELS = {
+    "registers": "registers",
+    "spill_store_bytes": "bytes spilled",
+    "stack_bytes": "stack bytes",
+    "static_shared_bytes": "static shared bytes",
+    "sass_instructions": "SASS instructions",
+}
+
+
+def one_verdict(file: TraceFile, effects: OneSide) -> Verdict:
+    """What came of one lowering."""
+    trace = file.trace
+    count, changed = len(effects.effects), len(effects.changed)
+    if trace.failure is not None:
+        said = trace.failure.message.strip().splitlines()
+        return Verdict(
+            "failed",
+            f"lowering stopped {stopped_in(trace.failure)}, after "
+            f"{_passes(sum(e.record.after is not None for e in effects.effects))}",
+            (f"{trace.failure.error}: {_short(said[0] if said else '')}", *(_short(line) for line in said[1:4])),
+        )
+    builders = sorted(effects.changed, key=lambda effect: (-_growth(effect), -effect.added))[:3]
+    details = [f"{effect.record.shown_name}: {_grown(effect)}" for effect in builders if _growth(effect)]
+    details += _products(trace)
+    rejected = ", but nvcc rejects the generated code" if _rejected(trace) else ""
+    headline = f"{changed} of {count} passes changed {trace.kernel.name} for {trace.kernel.target}{rejected}"
+    return Verdict("view", headline, tuple(details))
+
+
+def _passes(count: int) -> str:
+    return "1 pass" if count == 1 else f"{count} passes"
+
+
+def _growth(effect: PassEffect) -> int:
+    """How many numbers a pass makes grow; lines do not count, and a pass that only takes away builds nothing."""
+    return sum(delta.delta > 0 for delta in effect.metrics if delta.name != "lines") if effect.added else 0
+
+
+def _grown(effect: PassEffect) -> str:
+    """What a pass brings, in a few words: operations before buffers, buffers before loops."""
+    deltas = [delta for delta in effect.metrics if delta.delta > 0 and delta.name != "lines"]
+    weight = {"operations": 0, "copies": 0, "barriers": 1, "bytes": 2, "loops": 3}
+    deltas.sort(key=lambda delta: (weight.get(delta.name.rpartition(" ")[2], 4), delta.name))
+    return ", ".join(f"{delta.name} {delta.before or 0:,} -> {delta.after or 0:,}" for delta in deltas[:4])
+
+
+def _rejected(trace: Trace) -> bool:
+    """Whether nvcc would not compile the generated source."""
+    ptx = trace.artifact("ptx")
+    return ptx is not None and (ptx.missing or "").startswith("nvcc failed")
+
+
+def stopped_in(failure: Failure) -> str:
+    """Where a lowering stopped, for a sentence."""
+    if failure.pass_name:
+        return f"in {failure.pass_name}"
+    if failure.where and "codegen" in failure.where:
+        return f"in code generation ({failure.where})"
+    return f"between passes ({failure.where})" if failure.where else "outside any pass"
+
+
+def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
+    """Where two lowerings part."""
+    baseline, candidate = files[0].trace, files[1].trace
+    count = len(result.passes)
+    failures = [
+        f"{label} stopped {stopped_in(trace.failure)}: {trace.failure.error}: "
+        + _short(next(iter(trace.failure.message.strip().splitlines()), ""))
+        for label, trace in (("baseline", baseline), ("candidate", candidate))
+        if trace.failure is not None
+    ]
+    if result.identical:
+        if failures:
+            return Verdict(
+                "failed", f"identical at every pass until both stopped, after {_passes(count)}", tuple(failures)
+            )
+        return Verdict("identical", f"identical at every pass ({count} passes, and the generated source)", ())
+    if not result.finding:
+        first = next((row for row in result.passes if row.tier_after is result.weakest), None)
+        renamed = first.names if first else ()
+        shown = ", ".join(f"{new} for {old}" for new, old in renamed[:4])
+        more = (f"names matched: {shown}",) if shown else ()
+        where = f", first after {first.name}" if first else ""
+        return Verdict("equivalent", f"{result.weakest.label} at every pass{where}", more)
+    finding = result.reshaped or result.introduced
+    details: list[str] = []
+    if result.inputs is Tier.DIFFERENT:
+        details.append("the inputs differ: " + _input_difference(result, baseline, candidate))
+    if finding is None:
+        headline = _no_pass(result, failures)
+    else:
+        kind = {Degree.SHAPE: "shape", Degree.VALUES: "values", Degree.NAMES: "names"}.get(finding.degree, "shape")
+        headline = f"{finding.pass_name} is the first pass to introduce a difference of {kind}"
+        details += _finding_lines(finding, count)
+        if result.introduced is not None and result.introduced != finding:
+            details.append(
+                "before it, in values only: "
+                f"{result.introduced.pass_name} (pass {(result.introduced.position or 0) + 1})"
+            )
+    details += _resource_lines(baseline, candidate)
+    details.append(_counts(result))
+    details += _source_line(files, result)
+    return Verdict("differs", headline, (*failures, *details))
+
+
+def _no_pass(result: TwoSides, failures: Sequence[str]) -> str:
+    """Why the sides differ although no pass introduces anything."""
+    if result.inputs is Tier.DIFFERENT:
+        return "the sides differ as their inputs do; no pass adds to it"
+    if failures:
+        return "no pass introduces a difference, but the lowerings did not stop alike"
+    return "no pass introduces a difference; the generated source differs"
+
+
+def _finding_lines(finding: Finding, count: int) -> list[str]:
+    where = f"at {finding.place}" if finding.place else "with no line of its own"
+    lines = [f"pass {(finding.position or 0) + 1} of {count}, {where}"]
+    if finding.baseline_line is not None or finding.candidate_line is not None:
+        lines.append(f"baseline:  {_short(finding.baseline_line) if finding.baseline_line else '(not there)'}")
+        lines.append(f"candidate: {_short(finding.candidate_line) if finding.candidate_line else '(not there)'}")
+    return lines
+
+
+def _input_difference(result: TwoSides, baseline: Trace, candidate: Trace) -> str:
+    """The settings that differ, where they do; else what differs in the text."""
+    ours = {**baseline.kernel.parameters, **baseline.kernel.pass_configs}
+    theirs = {**candidate.kernel.parameters, **candidate.kernel.pass_configs}
+    names = [name for name in dict.fromkeys([*ours, *theirs]) if ours.get(name) != theirs.get(name)]
+    if names and baseline.kernel.source == candidate.kernel.source:
+        return ", ".join(f"{name} {ours.get(name, 'unset')} to {theirs.get(name, 'unset')}" for name in names)
+    removed = sum(hunk.removed for hunk in result.input_hunks)
+    added = sum(hunk.added for hunk in result.input_hunks)
+    pair = [line for hunk in result.input_hunks for line in hunk.lines if line.kind != " "][:2]
+    words = [" ".join(line.text[start:end] for start, end in line.marks) for line in pair]
+    marked = f" ({_short(words[0])} to {_short(words[1])})" if len(words) == 2 and all(words) else ""
+    return f"-{removed} +{added} lines{marked}"
+
+
+def _resource_lines(baseline: Trace, candidate: Trace) -> list[str]:
+    """Registers and their like of each function that both sides compiled, where they differ."""
+    theirs = {item.function: item for item in candidate.resources}
+    lines = []
+    for one in baseline.resources:
+        other = theirs.get(one.function)
+        if other is None:
+            continue
+        words = [
+            f"{label} {getattr(one, key):,} to {getattr(other, key):,}"
+            for key, label in RESOURCE_LABELS.items()
+            if getattr(one, key) is not None
+            and getattr(other, key) is not None
+            and getattr(one, key) != getattr(other, key)
+        ]
+        lines.append(f"{one.function}: {', '.join(words) or 'same registers, spills and SASS instructions'}")
+    return lines
+
+
+def _counts(result: TwoSides) -> str:
+    both = [row for row in result.passes if row.baseline and row.candidate]
+    differing = sum(row.effect_lines > 0 for row in both)
+    alone = len(result.passes) - len(both)
+    ratio = f" ({100 * result.effect_lines / result.state_lines:.0f} %)" if result.state_lines else ""
+    text = (
+        f"effects differ in {differing} of {len(both)} passes: {result.effect_lines:,} lines, "
+        f"where states differ in {result.state_lines:,}{ratio}"
+    )
+    return text + (f"; {alone} passes ran on one side only" if alone else "")
+
+
+def _source_line(files: Sequence[TraceFile], result: TwoSides) -> list[str]:
+    if result.source_tier is None:
+        missing = [label for label, file in zip(("baseline", "candidate"), files, strict=True) if _no_source(file)]
+        return [f"generated source: none on {' and '.join(missing)}"] if missing else []
+    if result.source_tier is Tier.BYTES:
+        return ["generated source: same bytes"]
+    removed, added = (sum(getattr(h, side) for h in result.source_hunks) for side in ("removed", "added"))
+    return [f"generated source: -{removed} +{added} lines"]
+
+
+def _no_source(file: TraceFile) -> bool:
+    source = file.trace.artifact("source")
+    return source is None or source.digest is None
+
+
+def _products(trace: Trace) -> list[str]:
+    """One line on what came out, or why it did not."""
+    lines = []
+    for function in trace.resources:
+        spills = function.spill_store_bytes + function.spill_load_bytes
+        instructions = f", {function.sass_instructions:,} SASS instructions" if function.sass_instructions else ""
+        lines.append(
+            f"{function.function}: {function.registers} registers, "
+            f"{f'{spills} bytes spilled' if spills else 'no spills'}{instructions}"
+        )
+    missing = dict.fromkeys(a.missing for a in trace.artifacts if a.kind in ("ptx", "sass") and a.missing)
+    return lines + [f"no machine code: {reason}" for reason in missing]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
