@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from scaffold.builds import probing
+from scaffold.builds.capture import CaptureOptions, capture
 from scaffold.builds.probing import Probed, run_probe
 from scaffold.builds.store import Build
 from scaffold.builds.workspace import Workspace
-from scaffold.errors import EnvironmentProblem, KernelSourceError, ProbeError, ProbeTimeoutError
+from scaffold.errors import EmptyCaptureError, EnvironmentProblem, KernelSourceError, ProbeError, ProbeTimeoutError
 from scaffold.probe.protocol import KernelRequest
 from scaffold.progress import Progress
 
@@ -133,6 +134,25 @@ def test_run_probe_that_crashes_in_native_code_names_the_python_line(
     with pytest.raises(ProbeError) as caught:
         probe(body, tmp_path, workspace, monkeypatch)
     assert "in mine" in str(caught.value.context)
+
+
+def test_capture_that_saw_no_pass_is_an_error_that_names_its_causes(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "start.py"
+    script.write_text(PRELUDE + "write(hello={}); write(kernel={}); write(end={})", encoding="utf-8")
+    monkeypatch.setattr(probing, "start", SimpleNamespace(__file__=str(script)))
+    with pytest.raises(EmptyCaptureError, match="without running a single pass") as caught:
+        capture(
+            REQUEST,
+            Build("wheel:test", sys.executable),
+            workspace=workspace,
+            progress=Progress(verbosity=-1),
+            argv=(),
+            options=CaptureOptions(machine_code=False, timeout_s=60),
+        )
+    assert "cache" in str(caught.value.hint)
+    assert "PassContext" in str(caught.value.hint)
 
 
 def test_run_probe_in_an_interpreter_without_tilelang_says_so(workspace: Workspace) -> None:
