@@ -76,3 +76,21 @@ def test_align_holds_every_pass_of_both_sides_once_in_order(baseline: list[str],
         if pair.baseline and pair.candidate:
             assert (pair.baseline.name, pair.baseline.depth) == (pair.candidate.name, pair.candidate.depth)
             assert not pair.moved
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (Step("tir.Simplify", TEXT), Step("tirx.Simplify", TEXT)),
+        (Step("tir.HoistIfThenElse", TEXT), Step("s_tir.HoistIfThenElse", TEXT)),
+        (Step("pass_fn", TEXT, label="DecoupleTypeCast"), Step("tl.DecoupleTypeCast", TEXT)),
+    ],
+)
+def test_align_pairs_a_pass_with_itself_under_another_releases_name(old: Step, new: Step) -> None:
+    (pair,) = align_passes(trace_of(TEXT, old).trace.passes, trace_of(TEXT, new).trace.passes)
+    assert pair.baseline is not None
+    assert pair.candidate is not None
+
+
+def test_align_keeps_tilelangs_simplify_and_tvms_apart() -> None:
+    assert aligned(records("tl.Simplify"), records("tirx.Simplify")) == ["-tl.Simplify", "+tirx.Simplify"]
