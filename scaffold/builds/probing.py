@@ -56,7 +56,13 @@ def run_probe(
         (folder / "request.json").write_text(json.dumps(document), encoding="utf-8")
         # A kernel cache of its own, switched off besides: what is asked for is compiled, here and now.
         environment = probe_environment(
-            {"TILELANG_DISABLE_CACHE": "1", "TILELANG_CACHE_DIR": str(folder / "cache"), "TMPDIR": str(folder)}
+            {
+                "TILELANG_DISABLE_CACHE": "1",
+                "TILELANG_CACHE_DIR": str(folder / "cache"),
+                "TMPDIR": str(folder),
+                # Sets of strings in TileLang's own Python keep one order from run to run.
+                "PYTHONHASHSEED": "0",
+            }
         )
         command = [build.python, str(Path(start.__file__)), job, str(folder / "request.json")]
         finished = run_logged(
@@ -96,7 +102,7 @@ def _judge(
         said = failure.message if spool.users_fault else f"{failure.error}: {failure.message}"
         raise KernelSourceError(
             f"{request.source} gave no kernel: {said}",
-            hint="mend it, or say other parameters with --set K=V",
+            hint="mend it, or say other parameters and pass configs with --set K=V",
             context={} if spool.users_fault else {"traceback": _users_part(failure.traceback, request)},
         )
     if failure is None and (not spool.ended or finished.returncode != 0):

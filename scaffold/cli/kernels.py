@@ -11,7 +11,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from scaffold.builds.gpu import default_target
+from scaffold.builds.gpu import default_target, find_gpu
 from scaffold.builds.running import run_kernel
 from scaffold.cli.options import (
     Output,
@@ -26,7 +26,7 @@ from scaffold.cli.options import (
     write_result,
 )
 from scaffold.cli.tracing import open_session, settings_of
-from scaffold.errors import ExitCode, UsageError
+from scaffold.errors import ExitCode, MissingToolError, UsageError
 from scaffold.kernels.catalog import load_zoo_kernel, typed_parameters, zoo_names
 from scaffold.kernels.model import ZooKernel
 from scaffold.kernels.resolve import resolve
@@ -72,6 +72,10 @@ def _run_one(namespace: argparse.Namespace, output: Output) -> int:
     progress = progress_of(namespace)
     settings = settings_of(namespace)
     request = resolve(namespace.kernel, settings, default_target=default_target())
+    if request.target.startswith(("cuda:", "hip:")) and find_gpu() is None:
+        raise MissingToolError(
+            f"{request.name} runs on {request.target}, and there is no GPU here", hint="try: kernels cpu_gemm --run"
+        )
     session = open_session(namespace, progress, ())
     build = session.store.get(settings.build)
     result = run_kernel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.builds.capture import CaptureOptions, capture
@@ -92,6 +92,20 @@ def obtain(session: Session, sides: list[Side]) -> list[TraceFile]:
         # On an error or an interrupt the other side's probe must not run on.
         end_all()
         pool.shutdown(wait=True)
+
+
+def obtain_again(session: Session, side: Side) -> TraceFile:
+    """Lower a side once more, for comparison with itself: without machine code, and without keeping the trace."""
+    if side.request is None or side.build is None:
+        raise ValueError("a recorded trace cannot be lowered again")
+    return capture(
+        side.request,
+        side.build,
+        workspace=session.workspace,
+        progress=session.progress,
+        argv=session.argv,
+        options=replace(session.options, machine_code=False),
+    )
 
 
 def _obtain_one(session: Session, side: Side) -> TraceFile:

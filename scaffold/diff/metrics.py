@@ -95,7 +95,7 @@ def measure(text: str) -> Metrics:
         lines=len(lines),
         loops=dict(loops),
         grid=tuple(grid) if any(a.startswith("block") for a in axes) and not _NAMELESS_LAUNCH.search(body) else (),
-        threads=math.prod(block) if any(axis.startswith("thread") for axis in axes) else None,
+        threads=math.prod(block) if any(a.startswith("thread") for a in axes) and "threadIdx.x" in axes else None,
         buffers=buffers,
         buffer_bytes=sizes,
         operations={name: len(pattern.findall(body)) for name, pattern in OPERATIONS.items()},

@@ -124,7 +124,10 @@ class TwoSides:
     """A comparison of two traces.
 
     ``introduced`` is the first pass that introduces a difference of any degree beyond names, ``reshaped`` the first
-    that introduces one of shape; often the same. ``inputs`` tells how the kernels differed before any pass.
+    that introduces one of shape; often the same. ``inputs`` tells how the kernels differed before any pass,
+    ``inputs_reshaped`` whether by more than names and values.
+    ``unstable`` names passes after which two lowerings of the *same* input differ on the baseline's build, as far as
+    that was tried: a difference there may be nobody's change.
     """
 
     passes: tuple[PassComparison, ...]
@@ -137,6 +140,8 @@ class TwoSides:
     source_hunks: tuple[Hunk, ...]
     state_lines: int
     effect_lines: int
+    inputs_reshaped: bool = False
+    unstable: tuple[str, ...] = ()
 
     @property
     def identical(self) -> bool:

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from scaffold.diff.align import PassPair, align_passes
 from scaffold.diff.effect import Texts, effect_degree, effect_lines, moves_alike, multiset_difference, signed_lines
@@ -60,6 +61,7 @@ class Comparison:
         for pair in pairs:
             comparison, reached = self._compare(pair, reached)
             comparisons.append(comparison)
+        comparisons = _without_partial_heals(comparisons)
         source_tier, source_hunks = self._sources()
         tiers = [inputs.tier, *(c.tier_after for c in comparisons)] + ([source_tier] if source_tier else [])
         if baseline.failure != candidate.failure:
@@ -67,6 +69,7 @@ class Comparison:
         return TwoSides(
             passes=tuple(comparisons),
             inputs=inputs.tier,
+            inputs_reshaped=inputs.tier is Tier.DIFFERENT and inputs.shape_lines > 0,
             input_hunks=tuple(self._hunks(inputs, None)[0]),
             weakest=max(tiers),
             introduced=self._first(comparisons, (Degree.VALUES, Degree.SHAPE)),
@@ -260,6 +263,20 @@ class Comparison:
         if theirs is not None and theirs.after is not None:
             return place_of(sides[1].splitlines(), theirs.after - 1)
         return place_of(sides[0].splitlines(), (ours.before or 1) - 1) if ours is not None else ""
+
+
+def _without_partial_heals(comparisons: Sequence[PassComparison]) -> list[PassComparison]:
+    """Take back a healing that the rest of the pipeline does not build on.
+
+    ``tirx.Filter`` makes the host's half of a split module, which may be equal while the device's half still differs.
+    """
+    kept = list(comparisons)
+    outermost = [i for i, row in enumerate(kept) if row.baseline and row.candidate and row.baseline.record.depth == 0]
+    for here, following in pairwise(outermost):
+        one, other = kept[here].baseline, kept[following].baseline
+        if kept[here].status is Status.HEALS and one and other and other.record.before != one.record.after:
+            kept[here] = replace(kept[here], status=Status.CARRIES)
+    return kept
 
 
 def compare(baseline: TraceFile, candidate: TraceFile, *, context: int = 3) -> TwoSides:

@@ -37,12 +37,20 @@ _STATIC_LINES = (1_000_000, 400, 200, 120, 80, 50, 30, 15, 8)
 #: Characters of a line shown there.
 _STATIC_WIDTH = 200
 
-_OUTCOME_SYMBOLS: Mapping[str, str] = {"view": "~", "identical": "=", "equivalent": "≈", "differs": "!", "failed": "x"}
+_OUTCOME_SYMBOLS: Mapping[str, str] = {
+    "view": "~",
+    "identical": "=",
+    "equivalent": "≈",
+    "differs": "!",
+    "unstable": "?",
+    "failed": "x",
+}
 _OUTCOME_WORDS: Mapping[str, str] = {
     "view": "one lowering",
     "identical": "identical",
     "equivalent": "equivalent",
     "differs": "differs",
+    "unstable": "not deterministic",
     "failed": "failed",
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from scaffold.diff.text import Hunk
 from scaffold.report.clean import cleaned
+from scaffold.report.verdict import RESOURCE_LABELS
 from scaffold.report.view import SYMBOLS, MetricView, PassView, Report
 
 #: Largest comment GitHub takes, less room for what the user writes around it; in characters.
@@ -97,11 +98,7 @@ def _products(report: Report) -> list[str]:
             else f"| {metric.name} | {metric.candidate or 0:,} |"
             for metric in metrics
         ]
-        body += [
-            line
-            for side, items in zip(report.sides, report.resources, strict=True)
-            for line in _resources(side.label, items, two=two)
-        ]
+        body += _resources(report)
         lines += _details("Numbers at the end", [*head, *body])
     for artifact in report.artifacts:
         if artifact.hunks:
@@ -109,16 +106,16 @@ def _products(report: Report) -> list[str]:
     return lines
 
 
-def _resources(label: str, items: Sequence[object], *, two: bool) -> list[str]:
+def _resources(report: Report) -> list[str]:
+    """Rows of what ptxas and nvdisasm count, one a function and number, both sides in one row."""
+    sides = [{item.function: item for item in items} for items in report.resources]
     rows = []
-    for item in items:
-        for key in ("registers", "spill_store_bytes", "static_shared_bytes", "sass_instructions"):
-            value = getattr(item, key)
-            if value is None:
-                continue
-            name = f"{getattr(item, 'function', '')}: {key.replace('_', ' ')}"
-            cells = f"{value:,} | " if label == "baseline" else f" | {value:,}" if two else f"{value:,}"
-            rows.append(f"| {_cell(name)} | {cells} |")
+    for function in dict.fromkeys(name for side in sides for name in side):
+        for key, label in RESOURCE_LABELS.items():
+            values = [getattr(side.get(function), key, None) for side in sides]
+            if any(value is not None for value in values) and (len(values) == 1 or len(set(values)) > 1):
+                cells = " | ".join("" if value is None else f"{value:,}" for value in values)
+                rows.append(f"| {_cell(f'{function}: {label}')} | {cells} |")
     return rows
 
 

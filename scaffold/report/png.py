@@ -41,6 +41,7 @@ _OUTCOME: dict[str, Color] = {
     "identical": (26, 127, 55),
     "equivalent": (26, 127, 55),
     "differs": (154, 103, 0),
+    "unstable": (154, 103, 0),
     "failed": (207, 34, 46),
 }
 

@@ -46,9 +46,10 @@ _OUTCOME_STYLE = {
     "identical": "bold green",
     "equivalent": "bold green",
     "differs": "bold yellow",
+    "unstable": "bold yellow",
     "failed": "bold red",
 }
-_OUTCOME_SYMBOL = {"view": "~", "identical": "=", "equivalent": "=", "differs": "!", "failed": "x"}
+_OUTCOME_SYMBOL = {"view": "~", "identical": "=", "equivalent": "=", "differs": "!", "unstable": "?", "failed": "x"}
 _LINE_STYLE = {"-": "red", "+": "green", " ": "dim"}
 
 

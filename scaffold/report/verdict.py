@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 from scaffold.diff.equality import Tier
 from scaffold.diff.model import Degree, Finding, OneSide, PassEffect, TwoSides
+from scaffold.diff.text import word_marks
 from scaffold.report.view import Verdict
 from scaffold.trace.model import Failure, Trace, TraceFile
 
 #: Longest line quoted in a verdict, in characters.
 _LONGEST_LINE = 160
+
+#: Characters kept before the first changed word of a quoted line.
+_LEAD = 40
 
 #: Fields of :class:`~scaffold.trace.model.FunctionResources` as the reader knows them.
 RESOURCE_LABELS = {
@@ -89,6 +93,9 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
             return Verdict(
                 "failed", f"identical at every pass until both stopped, after {_passes(count)}", tuple(failures)
             )
+        machine = _machine_code_lines(baseline, candidate)
+        if machine:
+            return Verdict("differs", "identical at every pass, but the machine code differs", tuple(machine))
         return Verdict("identical", f"identical at every pass ({count} passes, and the generated source)", ())
     if not result.finding:
         first = next((row for row in result.passes if row.tier_after is result.weakest), None)
@@ -106,6 +113,8 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     else:
         kind = {Degree.SHAPE: "shape", Degree.VALUES: "values", Degree.NAMES: "names"}.get(finding.degree, "shape")
         headline = f"{finding.pass_name} is the first pass to introduce a difference of {kind}"
+        if result.inputs_reshaped:
+            headline = f"the inputs differ in {kind} already; {finding.pass_name} is the first pass to add to that"
         details += _finding_lines(finding, count)
         if result.introduced is not None and result.introduced != finding:
             details.append(
@@ -115,6 +124,11 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     details += _resource_lines(baseline, candidate)
     details.append(_counts(result))
     details += _source_line(files, result)
+    if result.unstable and baseline.kernel == candidate.kernel and baseline.build == candidate.build:
+        headline = f"the same lowering twice differs: this TileLang is not deterministic in {result.unstable[0]}"
+        return Verdict("unstable", headline, (*failures, *details))
+    if result.unstable:
+        details.insert(0, f"beware: lowering the baseline twice differs too, first in {result.unstable[0]}")
     return Verdict("differs", headline, (*failures, *details))
 
 
@@ -128,12 +142,24 @@ def _no_pass(result: TwoSides, failures: Sequence[str]) -> str:
 
 
 def _finding_lines(finding: Finding, count: int) -> list[str]:
-    where = f"at {finding.place}" if finding.place else "with no line of its own"
-    lines = [f"pass {(finding.position or 0) + 1} of {count}, {where}"]
-    if finding.baseline_line is not None or finding.candidate_line is not None:
-        lines.append(f"baseline:  {_short(finding.baseline_line) if finding.baseline_line else '(not there)'}")
-        lines.append(f"candidate: {_short(finding.candidate_line) if finding.candidate_line else '(not there)'}")
+    has_lines = finding.baseline_line is not None or finding.candidate_line is not None
+    where = f", at {finding.place}" if finding.place else "" if has_lines else ", with no line of its own"
+    lines = [f"pass {(finding.position or 0) + 1} of {count}{where}"]
+    if has_lines:
+        ours, theirs = _windows(finding.baseline_line, finding.candidate_line)
+        lines += [f"baseline:  {ours}", f"candidate: {theirs}"]
     return lines
+
+
+def _windows(ours: str | None, theirs: str | None) -> tuple[str, str]:
+    """Both lines, cut so that what differs between them is in sight."""
+    if ours is None or theirs is None:
+        return _short(ours or "(not there)"), _short(theirs or "(not there)")
+    marks = word_marks(ours, theirs)
+    starts = [spans[0][0] for spans in marks if spans]
+    skip = max(0, min(starts, default=0) - _LEAD) if max(len(ours), len(theirs)) > _LONGEST_LINE else 0
+    cut = "…" if skip else ""
+    return _short(cut + ours[skip:]), _short(cut + theirs[skip:])
 
 
 def _input_difference(result: TwoSides, baseline: Trace, candidate: Trace) -> str:
@@ -145,9 +171,9 @@ def _input_difference(result: TwoSides, baseline: Trace, candidate: Trace) -> st
         return ", ".join(f"{name} {ours.get(name, 'unset')} to {theirs.get(name, 'unset')}" for name in names)
     removed = sum(hunk.removed for hunk in result.input_hunks)
     added = sum(hunk.added for hunk in result.input_hunks)
-    pair = [line for hunk in result.input_hunks for line in hunk.lines if line.kind != " "][:2]
-    words = [" ".join(line.text[start:end] for start, end in line.marks) for line in pair]
-    marked = f" ({_short(words[0])} to {_short(words[1])})" if len(words) == 2 and all(words) else ""
+    changed = [line for hunk in result.input_hunks for line in hunk.lines if line.kind != " "]
+    words = [" ".join(line.text[start:end] for start, end in line.marks) for line in changed]
+    marked = f" ({_short(words[0])} to {_short(words[1])})" if len(changed) == 2 and all(words) else ""
     return f"-{removed} +{added} lines{marked}"
 
 
@@ -168,6 +194,19 @@ def _resource_lines(baseline: Trace, candidate: Trace) -> list[str]:
         ]
         lines.append(f"{one.function}: {', '.join(words) or 'same registers, spills and SASS instructions'}")
     return lines
+
+
+def _machine_code_lines(baseline: Trace, candidate: Trace) -> list[str]:
+    """How the machine code of one and the same source differs: by a compiler flag, or a compiler."""
+    differing = [
+        kind.upper()
+        for kind in ("ptx", "sass")
+        for one, other in [(baseline.artifact(kind), candidate.artifact(kind))]
+        if one and other and one.digest and other.digest and one.digest != other.digest
+    ]
+    if not differing:
+        return []
+    return [f"{' and '.join(differing)} differ", *_resource_lines(baseline, candidate)]
 
 
 def _counts(result: TwoSides) -> str:

@@ -34,7 +34,7 @@ SYMBOLS: Mapping[str, str] = {
 class Verdict:
     """The answer. ``outcome`` decides colour and exit code; ``headline`` is one line; ``details`` prove it."""
 
-    outcome: Literal["view", "identical", "equivalent", "differs", "failed"]
+    outcome: Literal["view", "identical", "equivalent", "differs", "unstable", "failed"]
     headline: str
     details: tuple[str, ...] = ()
 

@@ -146,7 +146,13 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || part.help.open) return;
   const typing = event.target.closest && event.target.closest("input, textarea, select");
   if (typing && typing.type !== "checkbox") {
-    if (event.key === "Escape") typing.blur();
+    if (event.key === "Escape") {
+      // The browser would empty the box by itself without telling the list.
+      event.preventDefault();
+      typing.value = "";
+      typing.dispatchEvent(new Event("input", { bubbles: true }));
+      typing.blur();
+    }
     if (event.key === "Enter" && steppable().length) { typing.blur(); select(steppable()[0].index); }
     return;
   }
