@@ -206,7 +206,10 @@ def _machine_code_lines(baseline: Trace, candidate: Trace) -> list[str]:
     ]
     if not differing:
         return []
-    return [f"{' and '.join(differing)} differ", *_resource_lines(baseline, candidate)]
+    return [
+        f"{' and '.join(differing)} differ{'s' if len(differing) == 1 else ''}",
+        *_resource_lines(baseline, candidate),
+    ]
 
 
 def _counts(result: TwoSides) -> str:

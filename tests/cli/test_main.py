@@ -76,6 +76,7 @@ def test_help_of_a_verb_shows_an_example(verb: str, capsys: pytest.CaptureFixtur
         (["tir-diff", "gemm", "--frob"], 2, "tir-diff --help"),
         (["tir-diff", "lost.tltrace"], 2, "no file"),
         (["kernels", "gemmm"], 2, "did you mean"),
+        (["tir-diff", "gemm", "--check"], 2, "--check compares two sides"),
         (["kernels", "--run"], 2, "takes one kernel"),
         (["builds", "add"], 2, "takes the names"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -471,3 +473,17 @@ def test_compare_any_trace_with_itself_is_identical(steps: list[tuple[str, list[
     result = compare(file, file)
     assert result.identical
     assert all(item.status is Status.SAME for item in result.passes)
+
+
+def test_compare_half_of_a_split_module_that_is_equal_heals_nothing() -> None:
+    whole, other = module("C[0] = 1"), module("C[0] = 2")
+    host = module("return")
+    files = []
+    for text in (whole, other):
+        file = trace_of(START, ("tl.Split", text), ("tirx.Filter", host), ("tirx.Filter", text))
+        *first, last = file.trace.passes
+        # The device's half is made of the whole module again, not of the host's half.
+        passes = (*first, replace(last, before=first[0].after or ""))
+        files.append(replace(file, trace=replace(file.trace, passes=passes)))
+    rows = compare(*files).passes
+    assert rows[1].status is Status.CARRIES

@@ -21,7 +21,7 @@ def test_gemm_with_2_and_3_stages_parts_at_the_software_pipeline(record: Capture
 
 
 def test_the_same_side_twice_is_identical_at_every_pass(record: Capture) -> None:
-    one, other = (record("flash_attention", "cuda:sm_90a") for _ in range(2))
+    one, other = (record("gemm", "cuda:sm_90a") for _ in range(2))
     assert pack_trace(one.trace, one.texts) == pack_trace(other.trace, other.texts)
     result = compare(one, other)
     assert result.identical

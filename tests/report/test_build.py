@@ -8,9 +8,10 @@ import pytest
 from made import BASELINE, CANDIDATE, END, LOOP, LOOP_2, NEXT, START, SYNC, SYNCED, one_sided, two_sided
 from traces import failure_in, module, trace_of
 
-from scaffold.report.build import texts_of
+from scaffold.diff.two_sides import compare
+from scaffold.report.build import report_two_sides, texts_of
 from scaffold.report.view import Focus, MetricView, Report
-from scaffold.trace.model import Artifact, FunctionResources, TraceFile
+from scaffold.trace.model import Artifact, FunctionResources, TraceFile, text_digest
 
 
 def test_two_sides_verdict_names_pass_place_lines_and_the_values_before_it() -> None:
@@ -246,3 +247,43 @@ def test_texts_hold_every_digest_a_report_names() -> None:
             assert texts.get(side.after)
     assert texts.get(None) == ""
     assert texts.get("absent") == ""
+
+
+def test_two_sides_verdict_of_the_same_lowering_that_differs_blames_the_compiler_and_not_a_change() -> None:
+    one, two = trace_of(START, ("tl.Merge", LOOP)), trace_of(START, ("tl.Merge", LOOP_2))
+    result = replace(compare(one, two), unstable=("tl.Merge",))
+    verdict = report_two_sides(one, two, result, next_command="next").verdict
+    assert verdict.outcome == "unstable"
+    assert verdict.headline == "the same lowering twice differs: this TileLang is not deterministic in tl.Merge"
+
+
+def test_two_sides_verdict_of_other_settings_on_an_unstable_build_says_beware() -> None:
+    one = trace_of(START, ("tl.Merge", LOOP), parameters={"M": 1})
+    two = trace_of(START, ("tl.Merge", LOOP_2), parameters={"M": 2})
+    result = replace(compare(one, two), unstable=("tl.Merge",))
+    verdict = report_two_sides(one, two, result, next_command="next").verdict
+    assert verdict.outcome == "differs"
+    assert verdict.details[0] == "beware: lowering the baseline twice differs too, first in tl.Merge"
+
+
+def test_two_sides_verdict_of_equal_source_and_other_machine_code_is_not_identical() -> None:
+    def with_sass(text: str, registers: int) -> TraceFile:
+        file = trace_of(START, ("tl.Lower", LOOP))
+        artifacts = (*file.trace.artifacts, Artifact("sass", "kernel.sass", text_digest(text)))
+        resources = (FunctionResources("gemm_kernel", registers, 0, 0, 0, 0, 10),)
+        texts = {**file.texts, text_digest(text): text}
+        return replace(file, trace=replace(file.trace, artifacts=artifacts, resources=resources), texts=texts)
+
+    verdict = two_sided(with_sass("FADD", 96), with_sass("FFMA", 80)).verdict
+    assert verdict.outcome == "differs"
+    assert verdict.headline == "identical at every pass, but the machine code differs"
+    assert verdict.details == ("SASS differs", "gemm_kernel: registers 96 to 80")
+
+
+def test_two_sides_verdict_shows_the_end_of_long_lines_where_they_differ() -> None:
+    start = "C[0] = " + " + ".join(f"A[{i}]" for i in range(60))
+    one, two = (module(f"{start} + A[{last}]") for last in (777, 888))
+    details = two_sided(trace_of(START, ("tl.Lower", one)), trace_of(START, ("tl.Lower", two))).verdict.details
+    ours, theirs = (next(d for d in details if d.startswith(side)) for side in ("baseline:", "candidate:"))
+    assert "A[777]" in ours
+    assert "A[888]" in theirs
