@@ -30,7 +30,7 @@ from scaffold.cli.tracing import (
     trace_path,
     with_build,
 )
-from scaffold.diff.model import Status
+from scaffold.diff.model import Status, TwoSides
 from scaffold.diff.one_side import effects_of
 from scaffold.diff.two_sides import compare
 from scaffold.errors import ExitCode, OversizedKernelError, UnknownPassError, UsageError
@@ -61,10 +61,7 @@ def run(argv: Sequence[str]) -> int:
         return int(ExitCode.OK)
     sides = [with_build(session, side, one) for side, (_, one) in zip(sides, settings, strict=True)]
     files = obtain(session, sides)
-    with progress.step("comparing"):
-        report = _report(files, namespace)
-    if report.verdict.outcome == "differs":
-        report = _with_stability(report, session, sides, files, namespace)
+    report = _report(session, sides, files, namespace)
     _check_passes(report, namespace.passes)
     _emit(report, texts_of(*files), output, namespace, progress)
     for side, file in zip(sides, files, strict=True):
@@ -128,32 +125,35 @@ def _describe(side: Side, settings: Settings, session: Session) -> None:
         session.progress.say(f"would lower {side.request.source} for {side.request.target} with {build}: {parameters}")
 
 
-def _with_stability(
-    report: Report, session: Session, sides: Sequence[Side], files: Sequence[TraceFile], namespace: argparse.Namespace
-) -> Report:
-    """The report again, told of passes in which this TileLang is not deterministic.
+def _compared(
+    session: Session, sides: Sequence[Side], files: Sequence[TraceFile], namespace: argparse.Namespace
+) -> TwoSides:
+    """The comparison, told of passes in which this TileLang is not deterministic.
 
-    Some releases order maps by address, so the same input now and then lowers to another text. A difference was found;
-    before it is believed, the baseline is lowered once more and compared with itself.
+    Some releases order maps by address, so the same input now and then lowers to another text. Before a difference is
+    believed, the baseline is lowered once more and compared with itself; the same lowering on both sides is that
+    comparison already.
     """
+    with session.progress.step("comparing"):
+        result = compare(files[0], files[1], context=namespace.context)
     baseline, candidate = sides
-    if baseline.request is None:
-        return report
-    if (baseline.request, baseline.build) == (candidate.request, candidate.build):
-        again = files[1]
-    else:
+    if baseline.request is None or not result.finding:
+        return result
+    against_itself = result
+    if (baseline.request, baseline.build) != (candidate.request, candidate.build):
         again = obtain_again(session, baseline)
-    with session.progress.step("comparing the baseline with itself"):
-        unstable = tuple(row.name for row in compare(files[0], again).passes if row.status is Status.INTRODUCES)
-    return _report(files, namespace, unstable=unstable) if unstable else report
+        with session.progress.step("comparing the baseline with itself"):
+            against_itself = compare(files[0], again)
+    return replace(result, unstable=tuple(r.name for r in against_itself.passes if r.status is Status.INTRODUCES))
 
 
-def _report(files: Sequence[TraceFile], namespace: argparse.Namespace, *, unstable: tuple[str, ...] = ()) -> Report:
-    context = namespace.context
+def _report(
+    session: Session, sides: Sequence[Side], files: Sequence[TraceFile], namespace: argparse.Namespace
+) -> Report:
     if len(files) == 1:
-        result = effects_of(files[0], context=context)
+        result = effects_of(files[0], context=namespace.context)
         return report_one_side(files[0], result, next_command=_next_one(namespace))
-    comparison = replace(compare(files[0], files[1], context=context), unstable=unstable)
+    comparison = _compared(session, sides, files, namespace)
     finding = comparison.reshaped or comparison.introduced
     position = None if finding is None or finding.position is None else finding.position + 1
     return report_two_sides(files[0], files[1], comparison, next_command=_next_two(namespace, position))

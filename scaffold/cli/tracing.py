@@ -96,33 +96,28 @@ def obtain(session: Session, sides: list[Side]) -> list[TraceFile]:
 
 def obtain_again(session: Session, side: Side) -> TraceFile:
     """Lower a side once more, for comparison with itself: without machine code, and without keeping the trace."""
+    return _lower(session, side, replace(session.options, machine_code=False))
+
+
+def _obtain_one(session: Session, side: Side) -> TraceFile:
+    if side.trace is not None:
+        return read_trace(side.trace)
+    file = _lower(session, side, session.options)
+    write_trace(trace_path(session.workspace, file), file)
+    return file
+
+
+def _lower(session: Session, side: Side, options: CaptureOptions) -> TraceFile:
     if side.request is None or side.build is None:
-        raise ValueError("a recorded trace cannot be lowered again")
+        raise ValueError("a side is a trace, or a request with a build")
     return capture(
         side.request,
         side.build,
         workspace=session.workspace,
         progress=session.progress,
         argv=session.argv,
-        options=replace(session.options, machine_code=False),
+        options=options,
     )
-
-
-def _obtain_one(session: Session, side: Side) -> TraceFile:
-    if side.trace is not None:
-        return read_trace(side.trace)
-    if side.request is None or side.build is None:
-        raise ValueError("a side is a trace, or a request with a build")
-    file = capture(
-        side.request,
-        side.build,
-        workspace=session.workspace,
-        progress=session.progress,
-        argv=session.argv,
-        options=session.options,
-    )
-    write_trace(trace_path(session.workspace, file), file)
-    return file
 
 
 def trace_path(workspace: Workspace, file: TraceFile) -> Path:

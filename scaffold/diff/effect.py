@@ -27,8 +27,9 @@ def signed_lines(before: Sequence[str], after: Sequence[str]) -> Counter[str]:
     return signed
 
 
-def effect_lines(texts: Texts, mapping: Mapping[str, str]) -> int:
-    ours, theirs = _effects(texts, mapping)
+def effect_lines(texts: Texts) -> int:
+    """Lines that one side's effect has and the other's has not, names as they are."""
+    ours, theirs = _effects(texts, {})
     return sum((ours - theirs).values()) + sum((theirs - ours).values())
 
 

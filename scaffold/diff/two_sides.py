@@ -106,12 +106,12 @@ class Comparison:
             moved=False,
             tier_before=before.tier,
             tier_after=after.tier,
-            effect_lines=effect_lines(texts, {}),
-            state_lines=multiset_difference(after.baseline, self._raw(pair.candidate.after)),
+            effect_lines=effect_lines(texts),
+            state_lines=multiset_difference(texts[1], texts[3]),
             hunks=tuple(hunks),
             hidden_hunks=hidden,
             metrics=metric_deltas(
-                measure("\n".join(after.baseline)), measure("\n".join(self._raw(pair.candidate.after)))
+                measure(self._baseline.text(pair.baseline.after)), measure(self._candidate.text(pair.candidate.after))
             ),
             names=tuple(sorted(after.mapping.items())),
         )
@@ -182,9 +182,6 @@ class Comparison:
             return None
         durations = {t.sequence: t.inclusive_ms for t in file.run.timings} if file.run else {}
         return effect_of(file, record, durations.get(record.sequence), context=self._context)
-
-    def _raw(self, digest: str | None) -> tuple[str, ...]:
-        return tuple(self._candidate.text(digest).splitlines())
 
     def _texts(self, pair: PassPair) -> Texts:
         """Before and after on the baseline, before and after on the candidate, as lines."""

@@ -10,6 +10,7 @@ import re
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ _STACK_LINE = ('  File "<unknown>"', '  File "python/tvm_ffi/')
 
 def run(document: dict[str, Any]) -> int:
     """Capture what ``document`` asks for. Expected failures are spool lines and exit code 0; bugs raise."""
+    return in_build(document, _capture)
+
+
+def in_build(document: dict[str, Any], job: Callable[[CaptureRequest, SpoolWriter, Any, Any], None]) -> int:
+    """Do ``job`` with the spool open and this build's ``tilelang`` and ``tvm`` imported and told of."""
     request = decode_request(document)
     with SpoolWriter(request.spool) as spool:
         try:
@@ -34,10 +40,9 @@ def run(document: dict[str, Any]) -> int:
             import tvm
         except BaseException as error:  # noqa: BLE001 - an import may raise or exit in any way; it is the result
             fail(spool, "import", error, running=None)
-            spool.write("end", {})
-            return 0
-        spool.write("hello", identity(tilelang, tvm))
-        _capture(request, spool, tilelang, tvm)
+        else:
+            spool.write("hello", _identity(tilelang, tvm))
+            job(request, spool, tilelang, tvm)
         spool.write("end", {})
     return 0
 
@@ -139,7 +144,7 @@ def _plain(value: Any) -> Any:
     return " ".join(str(item) for item in value) if is_list else str(value)
 
 
-def identity(tilelang: Any, tvm: Any) -> dict[str, Any]:
+def _identity(tilelang: Any, tvm: Any) -> dict[str, Any]:
     return {
         "tilelang_version": str(tilelang.__version__),
         "tilelang_path": str(Path(tilelang.__file__).parent),

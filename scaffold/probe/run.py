@@ -5,12 +5,13 @@ Outputs are poisoned before the launch, so an element nobody writes is seen; NaN
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from scaffold.kernels.model import DTYPE_BYTES, Tensor, ZooKernel
-from scaffold.probe.capture import check_pass_configs, fail, identity, pass_configs
+from scaffold.probe.capture import check_pass_configs, fail, in_build, pass_configs
 from scaffold.probe.kernel import build_kernel
-from scaffold.probe.protocol import decode_request
+from scaffold.probe.protocol import CaptureRequest
 from scaffold.probe.spool import SpoolWriter
 
 _SEED = 20
@@ -18,34 +19,24 @@ _SEED = 20
 
 def run(document: dict[str, Any]) -> int:
     """Compile, launch and compare; what goes wrong is a spool line and exit code 0."""
-    request = decode_request(document)
-    with SpoolWriter(request.spool) as spool:
-        try:
-            import tilelang
-            import tvm
-        except BaseException as error:  # noqa: BLE001 - an import may raise or exit in any way; it is the result
-            fail(spool, "import", error, running=None)
-            spool.write("end", {})
-            return 0
-        spool.write("hello", identity(tilelang, tvm))
-        try:
-            import importlib
+    return in_build(document, _run)
 
-            kernel: ZooKernel = importlib.import_module(f"scaffold.kernels.zoo.{request.kernel.name}").KERNEL
-            target = tvm.target.Target(dict(request.kernel.target_options))
-            check_pass_configs(tvm, request.kernel.pass_configs)
-            built = build_kernel(request.kernel, target)
-            compiled = tilelang.compile(
-                built.prim_func,
-                target=target,
-                execution_backend="cython" if request.kernel.target == "c" else "auto",
-                pass_configs=pass_configs(built, request.kernel.pass_configs),
-            )
-            spool.write("run", _check(kernel, request.kernel.parameters, compiled, request.kernel.target))
-        except BaseException as error:  # noqa: BLE001 - a compiler or a GPU may fail in any way; it is the result
-            fail(spool, "lowering", error, running=None)
-        spool.write("end", {})
-    return 0
+
+def _run(request: CaptureRequest, spool: SpoolWriter, tilelang: Any, tvm: Any) -> None:
+    try:
+        kernel: ZooKernel = importlib.import_module(f"scaffold.kernels.zoo.{request.kernel.name}").KERNEL
+        target = tvm.target.Target(dict(request.kernel.target_options))
+        check_pass_configs(tvm, request.kernel.pass_configs)
+        built = build_kernel(request.kernel, target)
+        compiled = tilelang.compile(
+            built.prim_func,
+            target=target,
+            execution_backend="cython" if request.kernel.target == "c" else "auto",
+            pass_configs=pass_configs(built, request.kernel.pass_configs),
+        )
+        spool.write("run", _check(kernel, request.kernel.parameters, compiled, request.kernel.target))
+    except BaseException as error:  # noqa: BLE001 - a compiler or a GPU may fail in any way; it is the result
+        fail(spool, "lowering", error, running=None)
 
 
 def _check(kernel: ZooKernel, parameters: dict[str, Any], compiled: Any, target: str) -> dict[str, Any]:
