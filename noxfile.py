@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import nox
 
 nox.options.sessions = ["lint", "tests"]
@@ -18,7 +20,14 @@ def group(name: str) -> list[str]:
 def verb(session: nox.Session, name: str) -> None:
     """Install the kit and run one of its verbs with what follows ``--``."""
     session.install("-e", ".")
-    session.run("python", "-m", "scaffold", name, *session.posargs)
+    # The interpreter the user has, with its PyTorch perhaps; the session's own is the kit's.
+    session.run("python", "-m", "scaffold", name, *session.posargs, env={"SCAFFOLD_PYTHON": sys.executable})
+
+
+@nox.session
+def setup(session: nox.Session) -> None:
+    """Get TileLang's source, build it and prove it: nox -s setup, or nox -s setup -- --source sdist:0.1.14."""
+    verb(session, "setup")
 
 
 @nox.session(name="tir-diff")
@@ -43,6 +52,18 @@ def kernels(session: nox.Session) -> None:
 def builds(session: nox.Session) -> None:
     """List the TileLang builds of the workspace, or add one: nox -s builds -- add wheel:0.1.13."""
     verb(session, "builds")
+
+
+@nox.session
+def doctor(session: nox.Session) -> None:
+    """Say what this machine has and lacks, and what to type: nox -s doctor -- --for source."""
+    verb(session, "doctor")
+
+
+@nox.session
+def bundle(session: nox.Session) -> None:
+    """Make one file for a machine without a network: nox -s bundle -- --python 3.12 --max-size 60MiB."""
+    verb(session, "bundle")
 
 
 @nox.session

@@ -92,6 +92,18 @@ class TraceFileError(UsageError):
     code = "trace-file"
 
 
+class BundleFileError(UsageError):
+    """A bundle is damaged, altered, of another schema, or no bundle."""
+
+    code = "bundle-file"
+
+
+class BundleTooLargeError(UsageError):
+    """What was asked for does not fit below ``--max-size``."""
+
+    code = "bundle-too-large"
+
+
 class EnvironmentProblem(ScaffoldError):
     code = "environment"
     exit_code = ExitCode.ENVIRONMENT

@@ -17,6 +17,7 @@ class Progress:
         self.stream = stream or sys.stderr
         self._moving = self.stream.isatty()
         self._shown = 0
+        self._said: set[str] = set()
 
     def say(self, text: str) -> None:
         """One line that stays."""
@@ -24,6 +25,12 @@ class Progress:
             self._wipe()
             self.stream.write(text + "\n")
             self.stream.flush()
+
+    def say_once(self, text: str) -> None:
+        """A line that stays, said by this process only once."""
+        if text not in self._said:
+            self._said.add(text)
+            self.say(text)
 
     def echo(self, command: str) -> None:
         """A command, before it runs."""
@@ -37,6 +44,11 @@ class Progress:
             self.stream.write(text)
             self.stream.flush()
             self._shown = len(text)
+
+    def note(self, text: str) -> None:
+        """A line where lines cannot be replaced: something for a log to show now and then."""
+        if not self._moving:
+            self.say(text)
 
     @contextmanager
     def step(self, text: str, *, lasting: bool = False) -> Iterator[None]:

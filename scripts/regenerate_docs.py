@@ -20,8 +20,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scaffold.builds.build import Build  # noqa: E402
 from scaffold.builds.capture import CaptureOptions, capture  # noqa: E402 - found by the line above
-from scaffold.builds.store import Build, BuildStore  # noqa: E402
+from scaffold.builds.store import BuildStore  # noqa: E402
 from scaffold.builds.workspace import Workspace  # noqa: E402
 from scaffold.errors import ScaffoldError, UnsupportedTargetError  # noqa: E402
 from scaffold.kernels.catalog import load_zoo_kernel, zoo_names  # noqa: E402

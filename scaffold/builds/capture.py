@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scaffold.builds.attest import hash_libraries
+from scaffold.builds.attestation import read_attestation
+from scaffold.builds.build import Build
 from scaffold.builds.gpu import find_gpu
+from scaffold.builds.libraries import hash_libraries
 from scaffold.builds.machine_code import MachineCode, compile_cuda, find_toolchain
 from scaffold.builds.probing import run_probe
-from scaffold.builds.store import Build
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import EmptyCaptureError
 from scaffold.probe.protocol import KernelRequest
@@ -101,12 +102,14 @@ def _assemble(
         pass_configs=kernel.get("pass_configs", {}),
         functions=tuple(kernel.get("functions", ())),
     )
+    attestation = read_attestation(workspace, build.name)
     built = BuildIdentity(
         name=build.name,
         tilelang_version=hello.get("tilelang_version", "unknown"),
         tir_namespace=hello.get("tir_namespace", "unknown"),
         libraries=hash_libraries(hello.get("libraries", ()), workspace),
         packages=hello.get("packages", {}),
+        attested=attestation.short() if attestation else {},
     )
     artifacts: list[Artifact] = []
     kinds: tuple[ArtifactKind, ...] = ("host-module", "device-module")

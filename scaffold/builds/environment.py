@@ -6,17 +6,29 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scaffold.builds.process import Finished, module_command, run_logged
+from scaffold.builds.process import Finished, run_logged
 from scaffold.errors import BuildFailedError, OutputFolderError
 from scaffold.progress import Progress
 
 #: What pip says when no index answers, and what it says when an index has no such thing.
 _NO_NETWORK = ("NewConnectionError", "Temporary failure in name resolution", "Network is unreachable", "Max retries")
 _DISK_FULL = ("No space left on device", "[Errno 28]")
+
+
+@dataclass(frozen=True)
+class SitePackages:
+    """Packages of an interpreter that is not ours to change."""
+
+    folder: Path
+
+    def site_packages(self) -> Path:
+        return self.folder
 
 
 class Environment:
@@ -39,9 +51,9 @@ class Environment:
         import virtualenv
 
         try:
-            if self.folder.exists():
-                shutil.rmtree(self.folder)
-            self.folder.mkdir(parents=True)
+            if (self.folder / "env").exists():
+                shutil.rmtree(self.folder / "env")
+            self.folder.mkdir(parents=True, exist_ok=True)
             virtualenv.cli_run([str(self.folder / "env"), "--quiet", "--no-periodic-update"])
         except (OSError, SystemExit) as error:
             raise OutputFolderError(
@@ -53,7 +65,7 @@ class Environment:
         found = sorted((self.folder / "env").glob("lib/python*/site-packages"))
         return found[0] if found else self.folder / "env" / "Lib" / "site-packages"
 
-    def share(self, other: Environment) -> None:
+    def share(self, other: Environment | SitePackages) -> None:
         """Let this environment import what ``other`` holds, behind its own packages."""
         path = self.site_packages() / "zz_scaffold_shared.pth"
         path.write_text(f"{other.site_packages().resolve()}\n", encoding="utf-8")
@@ -81,9 +93,25 @@ class Environment:
             items: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))["install"]
             return items
 
+    @contextmanager
+    def downloaded(self, requirement: str) -> Iterator[Path]:
+        """A wheel that pip would install, as a file, while the block runs.
+
+        Raises
+        ------
+        BuildFailedError
+            If pip cannot get it.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            finished = self._pip(["download", "--no-deps", "--only-binary=:all:", "--dest", folder, requirement])
+            wheels = sorted(Path(folder).glob("*.whl"))
+            if finished.returncode != 0 or not wheels:
+                raise _explain([requirement], finished)
+            yield wheels[0]
+
     def _pip(self, arguments: Sequence[str]) -> Finished:
-        command = module_command(str(self.python), "pip", *arguments)
-        return run_logged(command, log=self.log, progress=self.progress)
+        command = [str(self.python), "-m", "pip", *arguments]
+        return run_logged(command, log=self.log, progress=self.progress, bound=True)
 
 
 def _explain(arguments: Sequence[str], finished: Finished) -> BuildFailedError:

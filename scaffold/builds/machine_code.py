@@ -29,7 +29,7 @@ from scaffold.trace.model import FunctionResources, Scalar
 from scaffold.trace.store import write_atomically
 
 #: Raise it when what is kept, or how it is made, changes.
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 _TIMEOUT_S = 300.0
 
 _ENTRY = re.compile(r"Compiling entry function '([^']+)'")
@@ -38,6 +38,7 @@ _USED = re.compile(r"Used (\d+) registers")
 _SHARED = re.compile(r"(\d+) bytes smem")
 _SASS_FUNCTION = re.compile(r"^\.text\.(\w+):", re.MULTILINE)
 _SASS_INSTRUCTION = re.compile(r"^\s+(?:@!?U?P\w+ )?[A-Z][A-Z0-9_.]+\b.*;")
+_INTERNAL_NAME = re.compile(r"(?P<kind>_INTERNAL_|_GLOBAL__N__)[0-9a-f]{8}(?P<file>_\d+_kernel_cu_)[0-9a-f]{8}")
 _SASS_ADDRESS = re.compile(r"/\*[0-9a-f]{4,}\*/\s*")
 
 
@@ -130,7 +131,7 @@ def _compile(source: str, options: Sequence[str], toolchain: Toolchain, progress
             return MachineCode(missing=f"nvcc failed: {_first_error(log)}")
         sass, missing_sass = _disassemble(folder / "kernel.cubin", toolchain.nvdisasm)
         ptx = (folder / "kernel.ptx").read_text(encoding="utf-8", errors="replace")
-        return MachineCode(_tidy_ptx(ptx), sass, parse_resources(log, sass), None, missing_sass)
+        return MachineCode(tidy_ptx(ptx), sass, parse_resources(log, sass), None, missing_sass)
 
 
 def _disassemble(cubin: Path, nvdisasm: Path | None) -> tuple[str | None, str | None]:
@@ -200,8 +201,12 @@ def _count_instructions(sass: str) -> dict[str, int]:
     return counts
 
 
-def _tidy_ptx(text: str) -> str:
-    """Drop the compiler's banner and the debug lines, which name temporary paths."""
+def tidy_ptx(text: str) -> str:
+    """Drop the compiler's banner and the debug lines, which name temporary paths, and what is hashed from paths.
+
+    nvcc gives names of internal linkage a hash of its options, include folders among them.
+    """
+    text = _INTERNAL_NAME.sub(r"\g<kind>0\g<file>0", text)
     kept = [line.rstrip() for line in text.splitlines() if not line.lstrip().startswith(("//", ".file", ".loc"))]
     return "\n".join(line for line in kept if line) + "\n"
 

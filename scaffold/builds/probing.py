@@ -9,8 +9,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from scaffold.builds.build import Build
 from scaffold.builds.process import Finished, probe_environment, run_logged
-from scaffold.builds.store import Build
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import EnvironmentProblem, KernelSourceError, ProbeError, ProbeTimeoutError
 from scaffold.probe import start

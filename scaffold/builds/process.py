@@ -7,9 +7,12 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from scaffold.progress import Progress
 
@@ -46,21 +49,21 @@ def probe_environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", **extra}
 
 
-#: Runs the rest of its command line as a Python module, ending with the process that started it.
-_MODULE_WITH_US = """
-import ctypes, runpy, sys
+#: Becomes the rest of its command line, to be ended with the process that started it: by SIGTERM, on which Ninja ends
+#: its compilers too and removes what they had half written.
+_BOUND_TO_US = """
+import ctypes, os, sys
 try:
-    ctypes.CDLL(None).prctl(1, 9)
+    ctypes.CDLL(None).prctl(1, 15)
 except (OSError, AttributeError):
     pass
-sys.argv = sys.argv[1:]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+os.execvp(sys.argv[1], sys.argv[1:])
 """
 
 
-def module_command(python: str, module: str, *arguments: str) -> list[str]:
-    """``python -m module …`` that does not outlive us: on Linux the kernel ends it when we are killed."""
-    return [python, "-c", _MODULE_WITH_US, module, *arguments]
+def _bound_command(command: Sequence[str]) -> list[str]:
+    """``command``, made to end with us."""
+    return [sys.executable, "-I", "-S", "-c", _BOUND_TO_US, *command]
 
 
 def run_logged(
@@ -71,22 +74,32 @@ def run_logged(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout_s: float | None = None,
+    on_line: Callable[[str], None] | None = None,
+    bound: bool = False,
 ) -> Finished:
-    """Run ``command`` with its output in ``log``; nothing of it survives this call, an interrupt included."""
+    """Run ``command`` with its output in ``log``; nothing of it survives this call, an interrupt included.
+
+    ``on_line`` gets every line of output as it comes. ``bound`` is for what writes where others look: on Linux the
+    kernel ends it even when we are killed.
+    """
     progress.echo(shlex.join(command))
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command,
+            _bound_command(command) if bound else command,
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdout=output if on_line is None else subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,
         )
         _RUNNING.add(process)
+        reader = threading.Thread(target=_pass_on, args=(process, output, on_line)) if on_line else None
         try:
-            return Finished(process.wait(timeout_s), log)
+            if reader:
+                reader.start()
+            process.wait(timeout_s)
+            return Finished(process.returncode, log)
         except subprocess.TimeoutExpired:
             _end_group(process)
             return Finished(process.returncode, log, timed_out=True)
@@ -95,6 +108,19 @@ def run_logged(
             raise
         finally:
             _RUNNING.discard(process)
+            if reader:
+                reader.join(_GRACE_SECONDS)
+
+
+def _pass_on(process: subprocess.Popen[bytes], output: IO[bytes], on_line: Callable[[str], None]) -> None:
+    """Write what ``process`` says to ``output`` and hand it on line by line."""
+    if process.stdout is None:
+        raise ValueError("the process has no pipe to read")
+    with process.stdout as lines:
+        for line in lines:
+            output.write(line)
+            output.flush()
+            on_line(line.decode(errors="replace").rstrip("\n"))
 
 
 def end_all() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scaffold.builds.build import Build
 from scaffold.builds.probing import run_probe
-from scaffold.builds.store import Build
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import LoweringFailedError, ProbeError
 from scaffold.probe.protocol import KernelRequest

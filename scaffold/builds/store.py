@@ -1,156 +1,244 @@
-"""The TileLang builds of a workspace: made when first asked for, whole or not at all."""
+"""The TileLang builds of a workspace: found by name, made when first asked for, whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
-from dataclasses import asdict, dataclass
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from scaffold.builds.environment import Environment
-from scaffold.builds.torch import choose_torch
+import msgspec
+
+from scaffold.builds.build import Build
+from scaffold.builds.environment import Environment, SitePackages
+from scaffold.builds.from_source import Releases, SourceBuilder, SourceBuildOptions
+from scaffold.builds.given import folder_of, interpreter, link_folder, virtual_environment
+from scaffold.builds.names import BuildName, parse_name
+from scaffold.builds.prove import prove
+from scaffold.builds.source.model import SourceIdentity
+from scaffold.builds.torch import torch_environment
+from scaffold.builds.wheel import install_wheel, newest_release, pins_of
 from scaffold.builds.workspace import Workspace
-from scaffold.errors import EnvironmentProblem, UnknownBuildError
+from scaffold.errors import BuildFailedError, UnknownBuildError, UsageError
 from scaffold.progress import Progress
 from scaffold.trace.store import write_atomically
 
 _MARKER = "build.json"
-_VERSION = re.compile(r"\d+(\.\d+)*(\.post\d+|rc\d+|a\d+|b\d+)?\Z")
+_OPTIONS = "options.json"
+_DEFAULTS = SourceBuildOptions()
 
-#: Versions of apache-tvm-ffi an older wheel needs, where its own metadata allows newer ones that abort on import.
-#: Source: tile-ai/tilelang issues #2040 (0.1.8 with 0.1.10) and #2367 (0.1.11 with 0.1.12); 0.1.9, 0.1.10: tried.
-TVM_FFI_OF_ITS_TIME = {
-    "0.1.8": "apache-tvm-ffi<0.1.10",
-    "0.1.9": "apache-tvm-ffi<0.1.10",
-    "0.1.10": "apache-tvm-ffi<0.1.12",
-    "0.1.11": "apache-tvm-ffi<0.1.12",
-}
-
-
-@dataclass(frozen=True)
-class Build:
-    """A TileLang one can run a probe in: its name (``wheel:0.1.15``) and its interpreter."""
-
-    name: str
-    python: str
+#: Which build a verb takes when nobody says: the most personal first.
+_PREFERRED = ("worktree", "git", "sdist", "wheel")
 
 
 class BuildStore:
-    """Finds and makes builds by name: ``wheel:VERSION``, or ``python:PATH`` for an interpreter that has TileLang."""
+    """Finds and makes builds by name (:mod:`scaffold.builds.names` has the forms).
 
-    def __init__(self, workspace: Workspace, progress: Progress, *, torch: str | None = None) -> None:
+    ``options`` say how builds from source are made; without them one that is there is taken as it was made.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        progress: Progress,
+        *,
+        torch: str | None = None,
+        options: SourceBuildOptions | None = None,
+    ) -> None:
         self.workspace = workspace
         self.progress = progress
         self._torch = torch
+        self._options = options
 
     def get(self, name: str | None = None) -> Build:
-        """The build called ``name``, made if need be; without a name, the newest wheel here, else the newest there is.
+        """The build called ``name``, made if need be; without a name, one from source if there is one, else a wheel.
+
+        A worktree is looked at each time, and what changed in it is compiled.
 
         Raises
         ------
         UnknownBuildError
-            If ``name`` has a form the kit does not know.
+            If ``name`` has a form the kit does not know, or names what is not there.
         BuildFailedError
-            If it cannot be installed.
+            If it cannot be installed or does not compile.
         """
         if name is None:
             return self._default()
-        kind, _, rest = name.partition(":")
-        if kind == "wheel" and rest == "latest":
-            return self._wheel(self._newest_version())
-        if kind == "wheel" and _VERSION.match(rest):
-            return self._wheel(rest)
-        if kind == "python" and rest:
-            return _interpreter(rest)
-        raise UnknownBuildError(
-            f"unknown build {name!r}",
-            hint="say wheel:0.1.15, wheel:latest, or python:/path/to/python for one that has TileLang",
-        )
+        parsed = parse_name(name)
+        if parsed.kind == "python":
+            return interpreter(parsed)
+        if parsed.kind == "path":
+            return self._path(parsed)
+        if parsed.kind == "wheel":
+            return self._wheel(
+                newest_release(self.workspace, self.progress) if parsed.rest == "latest" else parsed.rest
+            )
+        return self._from_source(parsed)
 
     def installed(self) -> list[Build]:
-        """Whole builds of this workspace, oldest version first."""
-        found = [_read_marker(marker.parent) for marker in self.workspace.builds.glob(f"wheel-*/{_MARKER}")]
-        return sorted((build for build in found if build), key=lambda build: _version_key(build.name))
+        """Whole builds of this workspace: wheels by version, then those from source by name."""
+        found = [_read_marker(marker.parent) for marker in self.workspace.builds.glob(f"*/{_MARKER}")]
+        return sorted((build for build in found if build), key=_order)
+
+    def folder(self, name: str) -> Path:
+        return self.workspace.builds / parse_name(name).folder
+
+    def remove(self, name: str) -> Path:
+        """Delete a build and return its folder; what others share (PyTorch, third-party sources) stays.
+
+        Raises
+        ------
+        UnknownBuildError
+            If there is none of that name, whole or half-made.
+        UsageError
+            If it is an interpreter of the user's.
+        """
+        parsed = parse_name(name)
+        if parsed.kind == "python":
+            raise UsageError(f"{name} is yours, not the kit's", hint="the kit removes only what it made")
+        folder = self.workspace.builds / parsed.folder
+        if not folder.is_dir():
+            here = ", ".join(build.name for build in self.installed()) or "none"
+            raise UnknownBuildError(f"no build {name!r} in {self.workspace.builds}", hint=f"there are: {here}")
+        with self.workspace.lock(parsed.folder, self.progress):
+            (folder / _MARKER).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+        return folder
+
+    def preferred(self) -> Build | None:
+        """The build a verb takes when nobody says which, as it is now; ``None`` in a workspace without any."""
+        installed = self.installed()
+        for kind in _PREFERRED:
+            if of_kind := [build for build in installed if parse_name(build.name).kind == kind]:
+                # Of several from source the one made last; of several wheels the newest release.
+                return of_kind[-1] if kind == "wheel" else max(of_kind, key=self._made_at)
+        return None
 
     def _default(self) -> Build:
-        installed = self.installed()
-        return installed[-1] if installed else self._wheel(self._newest_version())
+        build = self.preferred()
+        return self.get(build.name if build else "wheel:latest")
+
+    def _made_at(self, build: Build) -> float:
+        return (self.folder(build.name) / _MARKER).stat().st_mtime
 
     def _wheel(self, version: str) -> Build:
-        folder = self.workspace.builds / f"wheel-{version}"
+        name = BuildName("wheel", version)
+        folder = self.workspace.builds / name.folder
         if build := _read_marker(folder):
             return build
-        with self.workspace.lock(f"wheel-{version}", self.progress):
+        with self.workspace.lock(name.folder, self.progress):
             if build := _read_marker(folder):
                 return build
-            torch = self._torch_environment()
-            with self.progress.step(f"installing TileLang {version} into {folder}", lasting=True):
-                environment = Environment(folder, self.progress)
-                environment.create()
-                environment.share(torch)
-                pins = [TVM_FFI_OF_ITS_TIME[version]] if version in TVM_FFI_OF_ITS_TIME else []
-                environment.install([f"tilelang=={version}", *pins])
-            build = Build(name=f"wheel:{version}", python=str(environment.python))
-            write_atomically(folder / _MARKER, json.dumps(asdict(build), indent=1).encode())
+            environment = install_wheel(version, folder, self._torch_environment(), self.progress)
+            return _write_marker(folder, Build(str(name), str(environment.python)))
+
+    def _path(self, name: BuildName) -> Build:
+        if build := virtual_environment(name):
             return build
+        root, _ = folder_of(name)
+        folder = self.workspace.builds / name.folder
+        with self.workspace.lock(name.folder, self.progress):
+            if build := _read_marker(folder):
+                return build
+            environment = link_folder(root, folder, self._torch_environment(), self.progress)
+            return _write_marker(folder, Build(str(name), str(environment.python)))
 
-    def _torch_environment(self) -> Environment:
-        choice = choose_torch(self._torch)
-        folder = self.workspace.builds / choice.key
-        environment = Environment(folder, self.progress)
-        with self.workspace.lock(choice.key, self.progress):
-            if (folder / _MARKER).is_file():
-                return environment
-            environment.create()
-            planned = environment.would_install(choice.arguments)
-            version = next((item["metadata"]["version"] for item in planned), "?")
-            size = (
-                "" if "+cpu" in version or not choice.key.endswith("-cpu") else " (no CPU build found: with CUDA, GBs)"
-            )
-            with self.progress.step(f"installing PyTorch {version}{size}, {choice.reason}", lasting=True):
-                environment.install(choice.arguments)
-            write_atomically(folder / _MARKER, json.dumps({"torch": version}).encode())
-        return environment
+    def _from_source(self, name: BuildName) -> Build:
+        folder = self.workspace.builds / name.folder
+        moves = name.kind == "worktree"
+        if not moves and self._options is None and (build := _read_marker(folder)):
+            return build
+        with self.workspace.lock(name.folder, self.progress):
+            return self._make(name, folder)
 
-    def _newest_version(self) -> str:
-        """The newest release an index has for this Python, asked by a resolver's dry run."""
-        scout = Environment(self.workspace.builds / ".scout", self.progress)
-        with self.workspace.lock("scout", self.progress), self.progress.step("asking for the newest TileLang release"):
-            if not scout.python.exists():
-                scout.create()
-            return str(scout.would_install(["tilelang"])[0]["metadata"]["version"])
+    def _make(self, name: BuildName, folder: Path) -> Build:
+        """Make it, or bring it up to date; nothing is done where it is."""
+        options = self._options or _remembered(folder) or _DEFAULTS
+        self.workspace.folder(folder)
+        builder = SourceBuilder(
+            name, folder, workspace=self.workspace, progress=self.progress, options=options, releases=self._releases()
+        )
+        source = builder.obtain()
+        key = _key(source.identity, options)
+        if (build := _read_marker(folder)) and _read(folder).get("made") == key:
+            return build
+        for note in source.identity.notes:
+            self.progress.say(note)
+        (folder / _MARKER).unlink(missing_ok=True)
+        write_atomically(folder / _OPTIONS, msgspec.json.encode(options))
+        made = builder.make(source, self._torch_environment())
+        self.progress.say(f"compiled {made.native.steps} steps in {made.native.seconds:.0f} s")
+        build = Build(str(name), str(made.python))
+        prove(build, made=made, flags=options.recipe.flags, workspace=self.workspace, progress=self.progress)
+        return _write_marker(folder, build, key)
+
+    def _releases(self) -> Releases:
+        return Releases(
+            newest=lambda: newest_release(self.workspace, self.progress),
+            site_packages=self._release_site_packages,
+            pins=pins_of,
+        )
+
+    def _release_site_packages(self, version: str) -> Path | None:
+        """Where release ``version`` is installed; ``None`` if there is no such release for this machine."""
+        try:
+            build = self._wheel(version)
+        except BuildFailedError as error:
+            self.progress.say(f"wheel:{version} cannot be had: {error.message}")
+            return None
+        return Environment(self.folder(build.name), self.progress).site_packages()
+
+    def _torch_environment(self) -> Environment | SitePackages:
+        return torch_environment(self._torch, self.workspace, self.progress)
+
+
+def _key(identity: SourceIdentity, options: SourceBuildOptions) -> dict[str, Any]:
+    """What a build from source was made of and how; two that are equal need no second compilation."""
+    facts = {
+        "commit": identity.commit,
+        "tree_sha256": identity.tree_sha256,
+        "thirdparty": dict(identity.thirdparty),
+        "recipe": asdict(replace(options.recipe, jobs=None)),
+        "cuda": options.cuda,
+    }
+    key: dict[str, Any] = json.loads(json.dumps(facts))
+    return key
+
+
+def _remembered(folder: Path) -> SourceBuildOptions | None:
+    """How the build in ``folder`` was asked for."""
+    try:
+        return msgspec.json.decode((folder / _OPTIONS).read_bytes(), type=SourceBuildOptions)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _write_marker(folder: Path, build: Build, made: Mapping[str, Any] | None = None) -> Build:
+    document = {**asdict(build), **({"made": dict(made)} if made else {})}
+    write_atomically(folder / _MARKER, json.dumps(document, indent=1).encode())
+    return build
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _read_marker(folder: Path) -> Build | None:
     """The build in ``folder``; ``None`` unless it is whole and its interpreter is still there."""
-    try:
-        build = Build(**json.loads((folder / _MARKER).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    content = _read(folder)
+    if not {"name", "python"} <= content.keys() or not Path(str(content["python"])).exists():
         return None
-    return build if Path(build.python).exists() else None
+    return Build(str(content["name"]), str(content["python"]))
 
 
-def _interpreter(path: str) -> Build:
-    """An interpreter the user named.
-
-    Raises
-    ------
-    EnvironmentProblem
-        If it does not run or has no TileLang.
-    """
-    resolved = Path(path).expanduser().absolute()
-    check = "import importlib.util as u, sys; sys.exit(0 if u.find_spec('tilelang') else 9)"
-    try:
-        finished = subprocess.run([str(resolved), "-c", check], capture_output=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EnvironmentProblem(f"{path} does not run: {error}", hint="name a Python interpreter") from error
-    if finished.returncode != 0:
-        raise EnvironmentProblem(
-            f"no module 'tilelang' in {path}", hint=f"{path} -m pip install tilelang, or leave --build out"
-        )
-    return Build(name=f"python:{path}", python=str(resolved))
-
-
-def _version_key(name: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", name))
+def _order(build: Build) -> tuple[int, tuple[int, ...], str]:
+    kind = parse_name(build.name).kind
+    numbers = tuple(int(part) for part in re.findall(r"\d+", build.name)) if kind == "wheel" else ()
+    return (0 if kind == "wheel" else 1, numbers, build.name)

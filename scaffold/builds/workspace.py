@@ -4,9 +4,13 @@
 
     workspace/
       builds/wheel-0.1.15/   one TileLang: env/ (a virtual environment), build.json (written last: it is whole), log
+      builds/git-main/       one from source: source/ (the tree, and CMake's source/build), env/, attestation.json
       builds/torch-…/        one PyTorch, shared by every build that uses it
+      thirdparty/            TVM and CUTLASS, shared by every build from source that has the same
+      tilelang/              a clone of upstream: the user's checkout, of which only objects and refs are ours
+      git/                   what was fetched from other Git URLs
       traces/                the .tltrace of each run, with its run record
-      cache/                 what may be deleted at any time: hashes of libraries, compiled machine code
+      cache/                 what may be deleted at any time: downloads, compiled objects, hashes, machine code
       runs/                  folders of runs that failed, kept for a look
       tmp/                   of runs that go on
 """
@@ -36,6 +40,10 @@ class Workspace:
     @property
     def builds(self) -> Path:
         return self.root / "builds"
+
+    @property
+    def thirdparty(self) -> Path:
+        return self.root / "thirdparty"
 
     @property
     def traces(self) -> Path:

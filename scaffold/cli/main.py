@@ -20,10 +20,13 @@ from scaffold.errors import ExitCode, ScaffoldError, UsageError
 
 #: Verb -> the module that runs it, and what ``--help`` says of it.
 VERBS = {
+    "setup": ("scaffold.cli.setup", "get TileLang's source, build it, prove it, and say what to type next"),
     "tir-diff": ("scaffold.cli.tir_diff", "show what each pass did to a kernel, or where two settings part"),
     "tir-dump": ("scaffold.cli.tir_dump", "write the module after every pass as numbered files, for grep"),
     "kernels": ("scaffold.cli.kernels", "list the kernel zoo, or show one kernel"),
-    "builds": ("scaffold.cli.builds", "list the TileLang builds of this workspace, or add one"),
+    "doctor": ("scaffold.cli.doctor", "say what this machine has and lacks, and the command that mends it"),
+    "builds": ("scaffold.cli.builds", "list the TileLang builds of this workspace, add, show or remove some"),
+    "bundle": ("scaffold.cli.bundle", "make one file that sets the kit up on a machine without a network"),
 }
 
 

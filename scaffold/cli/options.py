@@ -122,7 +122,7 @@ def output_of(namespace: argparse.Namespace) -> Output:
     """
     path = Path(namespace.output) if namespace.output and namespace.output != "-" else None
     if path is not None:
-        _require_writable(path)
+        require_writable(path)
     chosen: Format | None = "json" if namespace.json else namespace.format
     if namespace.json and namespace.format not in (None, "json"):
         raise UsageError(f"--json and --format {namespace.format} contradict each other", hint="keep one of them")
@@ -141,7 +141,7 @@ def _columns() -> int | None:
     return int(text) if text.isdigit() and int(text) > 0 else None if sys.stdout.isatty() else 120
 
 
-def _require_writable(path: Path) -> None:
+def require_writable(path: Path) -> None:
     folder = path.parent
     existing = next((parent for parent in (folder, *folder.parents) if parent.exists()), Path("/"))
     if not existing.is_dir() or not os.access(existing, os.W_OK) or path.is_dir():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
+from scaffold.cli.comparing import compare_sides
 from scaffold.cli.options import (
     Output,
     Parser,
@@ -23,16 +23,13 @@ from scaffold.cli.tracing import (
     Session,
     Side,
     obtain,
-    obtain_again,
     open_session,
     plan,
     settings_of,
     trace_path,
     with_build,
 )
-from scaffold.diff.model import Status, TwoSides
 from scaffold.diff.one_side import effects_of
-from scaffold.diff.two_sides import compare
 from scaffold.errors import ExitCode, OversizedKernelError, UnknownPassError, UsageError
 from scaffold.kernels.spec import Settings, parse_spec
 from scaffold.kernels.target import shared_limit
@@ -125,38 +122,16 @@ def _describe(side: Side, settings: Settings, session: Session) -> None:
         session.progress.say(f"would lower {side.request.source} for {side.request.target} with {build}: {parameters}")
 
 
-def _compared(
-    session: Session, sides: Sequence[Side], files: Sequence[TraceFile], namespace: argparse.Namespace
-) -> TwoSides:
-    """The comparison, told of passes in which this TileLang is not deterministic.
-
-    Some releases order maps by address, so the same input now and then lowers to another text. Before a difference is
-    believed, the baseline is lowered once more and compared with itself; the same lowering on both sides is that
-    comparison already.
-    """
-    with session.progress.step("comparing"):
-        result = compare(files[0], files[1], context=namespace.context)
-    baseline, candidate = sides
-    if baseline.request is None or not result.finding:
-        return result
-    against_itself = result
-    if (baseline.request, baseline.build) != (candidate.request, candidate.build):
-        again = obtain_again(session, baseline)
-        with session.progress.step("comparing the baseline with itself"):
-            against_itself = compare(files[0], again)
-    return replace(result, unstable=tuple(r.name for r in against_itself.passes if r.status is Status.INTRODUCES))
-
-
-def _report(
-    session: Session, sides: Sequence[Side], files: Sequence[TraceFile], namespace: argparse.Namespace
-) -> Report:
+def _report(session: Session, sides: Sequence[Side], files: list[TraceFile], namespace: argparse.Namespace) -> Report:
     if len(files) == 1:
         result = effects_of(files[0], context=namespace.context)
         return report_one_side(files[0], result, next_command=_next_one(namespace))
-    comparison = _compared(session, sides, files, namespace)
-    finding = comparison.reshaped or comparison.introduced
+    compared = compare_sides(session, sides, files, context=namespace.context)
+    finding = compared.result.reshaped or compared.result.introduced
     position = None if finding is None or finding.position is None else finding.position + 1
-    return report_two_sides(files[0], files[1], comparison, next_command=_next_two(namespace, position))
+    # What was compared in the end is what the report's texts are of.
+    files[:] = compared.files
+    return report_two_sides(files[0], files[1], compared.result, next_command=_next_two(namespace, position))
 
 
 def _next_one(namespace: argparse.Namespace) -> str:

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scaffold.builds.build import Build
 from scaffold.builds.capture import CaptureOptions, capture
 from scaffold.builds.gpu import default_target
 from scaffold.builds.process import end_all
-from scaffold.builds.store import Build, BuildStore
+from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import TraceFileError, UsageError
 from scaffold.kernels.resolve import resolve

@@ -127,7 +127,8 @@ class TwoSides:
     that introduces one of shape; often the same. ``inputs`` tells how the kernels differed before any pass,
     ``inputs_reshaped`` whether by more than names and values.
     ``unstable`` names passes after which two lowerings of the *same* input differ on the baseline's build, as far as
-    that was tried: a difference there may be nobody's change.
+    that was tried: a difference there may be nobody's change. ``lowerings`` counts those that were made of the
+    baseline and of the candidate to find two that are the same; 0 where that was not called for.
     """
 
     passes: tuple[PassComparison, ...]
@@ -142,6 +143,7 @@ class TwoSides:
     effect_lines: int
     inputs_reshaped: bool = False
     unstable: tuple[str, ...] = ()
+    lowerings: tuple[int, int] = (0, 0)
 
     @property
     def identical(self) -> bool:

@@ -96,7 +96,8 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
         machine = _machine_code_lines(baseline, candidate)
         if machine:
             return Verdict("differs", "identical at every pass, but the machine code differs", tuple(machine))
-        return Verdict("identical", f"identical at every pass ({count} passes, and the generated source)", ())
+        headline = f"identical at every pass ({count} passes, and the generated source)"
+        return Verdict("identical", headline, _found_same(result))
     if not result.finding:
         first = next((row for row in result.passes if row.tier_after is result.weakest), None)
         renamed = first.names if first else ()
@@ -129,7 +130,21 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
         return Verdict("unstable", headline, (*failures, *details))
     if result.unstable:
         details.insert(0, f"beware: lowering the baseline twice differs too, first in {result.unstable[0]}")
+        if any(result.lowerings):
+            ours, theirs = result.lowerings
+            details.insert(1, f"no two of {ours} lowerings of the baseline and {theirs} of the candidate are the same")
     return Verdict("differs", headline, (*failures, *details))
+
+
+def _found_same(result: TwoSides) -> tuple[str, ...]:
+    """How two equal lowerings were found, where a side does not always lower to the same."""
+    if not result.unstable:
+        return ()
+    ours, theirs = result.lowerings
+    return (
+        f"TileLang is not deterministic here, first in {result.unstable[0]}: two are the same "
+        f"of {ours} lowerings of the baseline and {theirs} of the candidate",
+    )
 
 
 def _no_pass(result: TwoSides, failures: Sequence[str]) -> str:

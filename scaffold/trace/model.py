@@ -51,13 +51,17 @@ class LoadedLibrary:
 
 @dataclass(frozen=True)
 class BuildIdentity:
-    """Which TileLang did it, attested by what was loaded and not by what was asked for."""
+    """Which TileLang did it, attested by what was loaded and not by what was asked for.
+
+    ``attested`` says what a build from source was made of: commit, tree hash, TVM, compiler.
+    """
 
     name: str
     tilelang_version: str
     tir_namespace: str
     libraries: tuple[LoadedLibrary, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
+    attested: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from scaffold.builds import probing
+from scaffold.builds.build import Build
 from scaffold.builds.capture import CaptureOptions, capture
 from scaffold.builds.probing import Probed, run_probe
-from scaffold.builds.store import Build
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import EmptyCaptureError, EnvironmentProblem, KernelSourceError, ProbeError, ProbeTimeoutError
 from scaffold.probe.protocol import KernelRequest

@@ -1,60 +1,58 @@
-"""Builds: names, half-made ones, what pip's failures become."""
+"""Builds of a workspace: found by name, made when asked for, whole or not at all."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
+from fakebuilds import FakeBuilder, RecordedEnvironment, identity, torch_of
 
+from scaffold.builds import given as given_module
 from scaffold.builds import store as store_module
-from scaffold.builds.environment import Environment, _explain
+from scaffold.builds import wheel as wheel_module
+from scaffold.builds.environment import _explain
+from scaffold.builds.from_source import SourceBuildOptions
+from scaffold.builds.native.recipe import Recipe
 from scaffold.builds.process import Finished
+from scaffold.builds.source.model import SourceOptions
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
-from scaffold.errors import BuildFailedError, EnvironmentProblem, UnknownBuildError
+from scaffold.errors import BuildFailedError, EnvironmentProblem, UnknownBuildError, UsageError
 from scaffold.progress import Progress
 
-
-class RecordedEnvironment(Environment):
-    """An environment that makes folders and notes what pip would be asked for."""
-
-    installs: ClassVar[list[tuple[str, ...]]] = []
-    fail: ClassVar[bool] = False
-
-    def create(self) -> None:
-        self.python.parent.mkdir(parents=True, exist_ok=True)
-        self.python.touch()
-
-    def share(self, other: Environment) -> None:
-        assert other.folder.name.startswith("torch")
-
-    def install(self, arguments: Sequence[str]) -> None:
-        if type(self).fail:
-            message = "cannot install"
-            raise BuildFailedError(message)
-        type(self).installs.append(tuple(arguments))
-
-    def would_install(self, arguments: Sequence[str]) -> list[dict[str, Any]]:
-        return [{"metadata": {"version": "2.13.0+cpu" if "torch" in arguments[0] else "0.1.15"}}]
+MakeStore = Callable[..., BuildStore]
 
 
 @pytest.fixture
-def builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuildStore:
-    monkeypatch.setattr(store_module, "Environment", RecordedEnvironment)
-    monkeypatch.setattr(RecordedEnvironment, "installs", [])
-    monkeypatch.setattr(RecordedEnvironment, "fail", False)
-    return BuildStore(Workspace(tmp_path), Progress(verbosity=-1), torch="torch==2.13.0")
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStore:
+    """Stores of one workspace, as one command after another opens it."""
+    for module in (store_module, wheel_module, given_module):
+        monkeypatch.setattr(module, "Environment", RecordedEnvironment)
+    RecordedEnvironment.reset()
+    FakeBuilder.reset()
+    workspace = Workspace(tmp_path / "workspace")
+    monkeypatch.setattr(store_module, "SourceBuilder", FakeBuilder)
+    monkeypatch.setattr(store_module, "torch_environment", lambda *_: torch_of(workspace))
+    monkeypatch.setattr(store_module, "prove", lambda *_, **__: None)
+
+    def open_store(options: SourceBuildOptions | None = None) -> BuildStore:
+        return BuildStore(workspace, Progress(verbosity=-1), options=options)
+
+    return open_store
 
 
-@pytest.mark.parametrize("name", ["wheel", "wheel:", "wheel:../x", "wheel:0.1.15; rm -rf", "conda:base", "0.1.15"])
-def test_get_an_unknown_form_names_the_known_ones(builds: BuildStore, name: str) -> None:
-    with pytest.raises(UnknownBuildError) as caught:
-        builds.get(name)
-    assert "wheel:0.1.15" in str(caught.value.hint)
+@pytest.fixture
+def builds(store: MakeStore) -> BuildStore:
+    return store()
+
+
+def names(builds: BuildStore) -> list[str]:
+    return [build.name for build in builds.installed()]
 
 
 def test_get_without_a_name_takes_the_newest_release(builds: BuildStore) -> None:
@@ -62,8 +60,14 @@ def test_get_without_a_name_takes_the_newest_release(builds: BuildStore) -> None
     assert ("tilelang==0.1.15",) in RecordedEnvironment.installs
 
 
+def test_get_latest_is_the_newest_release_under_its_own_name(builds: BuildStore) -> None:
+    builds.get("wheel:0.1.14")
+    assert builds.get("wheel:latest").name == "wheel:0.1.15"
+    assert names(builds) == ["wheel:0.1.14", "wheel:0.1.15"]
+
+
 def test_get_without_a_name_keeps_to_the_newest_build_that_is_here(builds: BuildStore) -> None:
-    for version in ("0.1.9", "0.1.13"):
+    for version in ("0.1.9", "0.1.13", "0.1.10"):
         builds.get(f"wheel:{version}")
     RecordedEnvironment.installs.clear()
     assert builds.get().name == "wheel:0.1.13"
@@ -75,28 +79,35 @@ def test_get_an_old_release_pins_dependencies_of_its_time(builds: BuildStore) ->
     assert ("tilelang==0.1.9", "apache-tvm-ffi<0.1.10") in RecordedEnvironment.installs
 
 
-def test_get_a_second_build_shares_pytorch(builds: BuildStore) -> None:
-    builds.get("wheel:0.1.14")
+def test_get_a_release_that_lies_beside_the_shared_pytorch_is_installed_all_the_same(
+    builds: BuildStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(RecordedEnvironment, "install", lambda _, arguments: asked.append(tuple(arguments)))
     builds.get("wheel:0.1.15")
-    assert [item for item in RecordedEnvironment.installs if item[0].startswith("torch")] == [("torch==2.13.0",)]
+    assert asked[1:] == [("--ignore-installed", "--no-deps", "tilelang==0.1.15")]
 
 
-def test_get_never_takes_a_half_made_build_for_a_whole_one(builds: BuildStore) -> None:
+def test_get_never_takes_a_half_made_wheel_for_a_whole_one(builds: BuildStore) -> None:
     RecordedEnvironment.fail = True
     with pytest.raises(BuildFailedError):
         builds.get("wheel:0.1.15")
     assert builds.installed() == []
     RecordedEnvironment.fail = False
     assert builds.get("wheel:0.1.15").name == "wheel:0.1.15"
-    assert [build.name for build in builds.installed()] == ["wheel:0.1.15"]
+    assert names(builds) == ["wheel:0.1.15"]
+    assert RecordedEnvironment.created == ["wheel-0.1.15", "wheel-0.1.15"]
 
 
-def test_installed_ignores_a_damaged_marker(builds: BuildStore) -> None:
+@pytest.mark.parametrize(
+    "marker", ["{", "[]", '{"name": "wheel:0.1.15"}', '{"name": "wheel:0.1.15", "python": "/gone"}']
+)
+def test_installed_ignores_a_damaged_marker(builds: BuildStore, marker: str) -> None:
     builds.get("wheel:0.1.14")
     broken = builds.workspace.builds / "wheel-0.1.15"
     broken.mkdir()
-    (broken / "build.json").write_text("{", encoding="utf-8")
-    assert [build.name for build in builds.installed()] == ["wheel:0.1.14"]
+    (broken / "build.json").write_text(marker, encoding="utf-8")
+    assert names(builds) == ["wheel:0.1.14"]
     assert builds.get("wheel:0.1.15").name == "wheel:0.1.15"
     assert json.loads((broken / "build.json").read_text())["name"] == "wheel:0.1.15"
 
@@ -110,6 +121,177 @@ def test_get_an_interpreter_without_tilelang_says_how_to_add_it(builds: BuildSto
 def test_get_an_interpreter_that_is_none_says_so(builds: BuildStore) -> None:
     with pytest.raises(EnvironmentProblem, match="does not run"):
         builds.get("python:/no/such/python")
+
+
+# From source
+
+
+def test_a_build_from_source_is_made_once(store: MakeStore) -> None:
+    assert store().get("sdist:0.1.14").name == "sdist:0.1.14"
+    assert names(store()) == ["sdist:0.1.14"]
+    store().get("sdist:0.1.14")
+    assert len(FakeBuilder.obtained) == len(FakeBuilder.made) == 1
+    # Asked for by name once more, its source is looked at; it is the same.
+    store(SourceBuildOptions()).get("sdist:0.1.14")
+    assert (len(FakeBuilder.obtained), len(FakeBuilder.made)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "again"),
+    [
+        ({"tree_sha256": "9" * 64}, SourceBuildOptions(), True),
+        ({"commit": "d" * 40}, SourceBuildOptions(), True),
+        ({"thirdparty": {"3rdparty/tvm": "e" * 40}}, SourceBuildOptions(), True),
+        ({}, SourceBuildOptions(recipe=Recipe(optimize=3)), True),
+        ({}, SourceBuildOptions(recipe=Recipe(debug=True)), True),
+        ({}, SourceBuildOptions(recipe=Recipe(backends=("rocm",))), True),
+        ({}, SourceBuildOptions(cuda="pip"), True),
+        ({}, SourceBuildOptions(recipe=Recipe(jobs=7)), False),
+        ({}, SourceBuildOptions(source=SourceOptions(url="/a/mirror")), False),
+        ({"origin": "git:v0.1.14", "dirty": True, "notes": ("from a mirror",)}, SourceBuildOptions(), False),
+    ],
+)
+def test_it_is_made_again_only_when_something_it_is_made_of_changed(
+    store: MakeStore, source: dict[str, Any], options: SourceBuildOptions, again: bool
+) -> None:
+    store(SourceBuildOptions()).get("git:main")
+    FakeBuilder.source = identity(**source)
+    store(options).get("git:main")
+    assert len(FakeBuilder.made) == (2 if again else 1)
+    store(options).get("git:main")
+    assert len(FakeBuilder.made) == (2 if again else 1)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), BuildFailedError("src/op/gemm.cc:1:2: no")])
+def test_one_that_was_interrupted_is_not_whole_and_neither_is_the_one_it_was_to_replace(
+    store: MakeStore, error: BaseException
+) -> None:
+    store(SourceBuildOptions()).get("sdist:0.1.14")
+    FakeBuilder.source = identity(tree_sha256="9" * 64)
+    FakeBuilder.error = error
+    with pytest.raises(type(error)):
+        store(SourceBuildOptions()).get("sdist:0.1.14")
+    assert FakeBuilder.whole_meanwhile == [False, False]
+    assert names(store()) == []
+    FakeBuilder.error = None
+    store().get("sdist:0.1.14")
+    assert names(store()) == ["sdist:0.1.14"]
+
+
+def test_one_that_cannot_be_proven_is_not_whole(store: MakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise BuildFailedError("what gets imported is another")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "prove", refuse)
+        with pytest.raises(BuildFailedError):
+            store().get("sdist:0.1.14")
+    assert names(store()) == []
+
+
+def test_a_worktree_is_looked_at_each_time(store: MakeStore) -> None:
+    for _ in range(2):
+        store().get("worktree")
+    assert (len(FakeBuilder.obtained), len(FakeBuilder.made)) == (2, 1)
+    FakeBuilder.source = identity(tree_sha256="9" * 64, dirty=True)
+    store().get("worktree")
+    assert len(FakeBuilder.made) == 2
+
+
+def test_a_verb_makes_a_build_again_the_way_it_was_asked_for(store: MakeStore) -> None:
+    options = SourceBuildOptions(SourceOptions(url="/a/mirror"), Recipe(debug=True, backends=("cpu",)), "host")
+    store(options).get("worktree")
+    FakeBuilder.source = identity(tree_sha256="9" * 64)
+    store().get("worktree")
+    assert FakeBuilder.made == [("worktree", options)] * 2
+    store(SourceBuildOptions()).get("worktree")
+    assert FakeBuilder.made[-1] == ("worktree", SourceBuildOptions())
+
+
+def test_notes_of_the_source_are_said_when_it_is_made(
+    store: MakeStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeBuilder, "source", identity(notes=("third-party sources from sdist:0.1.13, as asked",)))
+    loud = BuildStore(store().workspace, Progress())
+    loud.get("sdist:0.1.14")
+    loud.get("sdist:0.1.14")
+    assert capsys.readouterr().err.count("third-party sources from sdist:0.1.13") == 1
+
+
+def test_a_builder_may_install_releases_and_learns_when_one_cannot_be_had(store: MakeStore) -> None:
+    builds = store()
+    builds.get("git:main")
+    releases = FakeBuilder.releases
+    assert releases.newest() == "0.1.15"
+    assert releases.pins("0.1.9+cuda") == ("apache-tvm-ffi<0.1.10",)
+    assert releases.pins("0.1.14") == ()
+    found = releases.site_packages("0.1.14")
+    assert found == builds.folder("wheel:0.1.14") / "env/lib/python3.12/site-packages"
+    RecordedEnvironment.fail = True
+    assert releases.site_packages("9.9.9") is None
+    assert names(builds) == ["wheel:0.1.14", "git:main"]
+
+
+@pytest.mark.parametrize(
+    ("here", "preferred"),
+    [
+        ([], "wheel:0.1.15"),
+        (["wheel:0.1.13", "wheel:0.1.9"], "wheel:0.1.13"),
+        (["sdist:0.1.14", "wheel:0.1.15"], "sdist:0.1.14"),
+        (["git:main", "sdist:0.1.14"], "git:main"),
+        (["git:v0.1.13", "git:main"], "git:main"),
+        (["git:main", "git:v0.1.13"], "git:v0.1.13"),
+        (["worktree", "git:main", "wheel:0.1.15"], "worktree"),
+    ],
+)
+def test_the_default_is_the_most_personal_and_of_those_the_one_made_last(
+    builds: BuildStore, here: list[str], preferred: str
+) -> None:
+    for number, name in enumerate(here):
+        builds.get(name)
+        os.utime(builds.folder(name) / "build.json", (number, number))
+    assert builds.get().name == preferred
+
+
+# Removing
+
+
+@pytest.mark.parametrize("name", ["wheel:0.1.14", "sdist:0.1.14", "worktree"])
+def test_remove_takes_the_build_and_leaves_what_others_share(builds: BuildStore, name: str) -> None:
+    shared = builds.workspace.thirdparty / "tvm-one"
+    shared.mkdir(parents=True)
+    (shared / "kept.h").touch()
+    builds.get(name)
+    (builds.folder(name) / "3rdparty").symlink_to(shared)
+    builds.get("wheel:0.1.9")
+    assert builds.remove(name) == builds.folder(name)
+    assert not builds.folder(name).exists()
+    assert names(builds) == ["wheel:0.1.9"]
+    assert (shared / "kept.h").exists()
+
+
+def test_remove_takes_what_is_half_made(builds: BuildStore) -> None:
+    FakeBuilder.error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        builds.get("sdist:0.1.14")
+    builds.remove("sdist:0.1.14")
+    assert not builds.folder("sdist:0.1.14").exists()
+
+
+def test_remove_what_is_not_there_says_what_is(builds: BuildStore) -> None:
+    with pytest.raises(UnknownBuildError) as caught:
+        builds.remove("wheel:0.1.9")
+    assert str(caught.value.hint) == "there are: none"
+    builds.get("wheel:0.1.14")
+    with pytest.raises(UnknownBuildError) as caught:
+        builds.remove("wheel:latest")
+    assert "wheel:0.1.14" in str(caught.value.hint)
+
+
+def test_remove_leaves_the_users_interpreter_alone(builds: BuildStore) -> None:
+    with pytest.raises(UsageError, match="yours"):
+        builds.remove(f"python:{sys.executable}")
+    assert Path(sys.executable).exists()
 
 
 @pytest.mark.parametrize(

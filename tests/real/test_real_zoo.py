@@ -7,8 +7,8 @@ import shutil
 import pytest
 from realkit import Capture
 
+from scaffold.builds.build import Build
 from scaffold.builds.running import run_kernel
-from scaffold.builds.store import Build
 from scaffold.builds.workspace import Workspace
 from scaffold.diff.metrics import measure
 from scaffold.errors import UnsupportedTargetError

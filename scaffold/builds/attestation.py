@@ -1,0 +1,72 @@
+"""What a build is: the libraries it loads, what they were made of, that it lowers. Kept as ``attestation.json``.
+
+``prove.py`` makes it; a short form of it goes into every trace.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scaffold.builds.names import parse_name
+from scaffold.builds.workspace import Workspace
+
+SCHEMA_VERSION = 1
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """``kernel`` lowered for ``target`` through ``passes`` passes; ``ran`` says how it did on the GPU, or why not."""
+
+    kernel: str
+    target: str
+    passes: int
+    ran: str
+
+
+class Attestation(msgspec.Struct, frozen=True):
+    """Everything that tells this build from another one.
+
+    ``libraries`` are those its interpreter loaded: file name, and sha256. ``made_of`` and ``made_with`` are empty for a
+    build that was not compiled here.
+    """
+
+    schema_version: int
+    name: str
+    python: str
+    python_version: str
+    tilelang_version: str
+    tilelang_path: str
+    libraries: dict[str, str]
+    packages: dict[str, str]
+    made_of: dict[str, Any]
+    made_with: dict[str, Any]
+    proof: Proof
+
+    def short(self) -> dict[str, str]:
+        """What goes into a trace: text, without paths or times."""
+        source, tvm = self.made_of, self.made_with.get("tvm", {})
+        facts = {
+            "commit": source.get("commit"),
+            "dirty": "yes" if source.get("dirty") else "no" if source else None,
+            "tree_sha256": source.get("tree_sha256"),
+            **source.get("thirdparty", {}),
+            "tvm": tvm.get("origin"),
+            "compiler": self.made_with.get("compiler"),
+            "flags": self.made_with.get("flags"),
+            "backends": ", ".join(self.made_with.get("backends", ())) or None,
+        }
+        return {key: str(value) for key, value in facts.items() if value is not None}
+
+
+def path_of(workspace: Workspace, name: str) -> Path:
+    return workspace.builds / parse_name(name).folder / "attestation.json"
+
+
+def read_attestation(workspace: Workspace, name: str) -> Attestation | None:
+    """The attestation of a build; ``None`` where none was made, or it is not readable."""
+    try:
+        return msgspec.json.decode(path_of(workspace, name).read_bytes(), type=Attestation)
+    except (OSError, msgspec.MsgspecError):
+        return None
