@@ -33,7 +33,7 @@ def site_with(folder: Path, **versions: str) -> Path:
     """A site-packages folder that says these are installed (``apache_tvm_ffi="0.1.12"``)."""
     for name, version in versions.items():
         info = folder / f"{name}-{version}.dist-info"
-        info.mkdir(parents=True)
+        info.mkdir(parents=True, exist_ok=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: {version}\n")
     return folder
 

@@ -24,7 +24,7 @@ from scaffold.progress import Progress
 
 #: The targets and variables of upstream's own build that the kit relies on.
 CMAKE = """\
-cmake_minimum_required(VERSION 3.26)
+cmake_minimum_required(VERSION 3.20)
 project(TILE_LANG CXX)
 set(CMAKE_CXX_STANDARD 17)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)

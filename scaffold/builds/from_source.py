@@ -17,7 +17,11 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import distributions
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from scaffold.builds.environment import Environment, SitePackages
 from scaffold.builds.names import BuildName
@@ -32,6 +36,9 @@ from scaffold.builds.workspace import Workspace
 from scaffold.errors import BuildFailedError
 from scaffold.progress import Progress
 from scaffold.trace.store import write_atomically
+
+#: What must lie in the environment itself.
+_OWN = frozenset({"apache-tvm-ffi", "cmake", "ninja", "z3-solver"})
 
 #: A path the environment's interpreter reads at start: the source's own Python.
 _SOURCE_PTH = "scaffold_source.pth"
@@ -168,7 +175,18 @@ class SourceBuilder:
             self.environment.create()
             self.environment.share(torch)
             self.environment.install([*requirements.run, *requirements.build, *pins])
+            self._install_own([*requirements.run, *requirements.build, *pins])
         write_atomically(marker, json.dumps(wanted, indent=1).encode())
+
+    def _install_own(self, requirements: Sequence[str]) -> None:
+        """Install here what pip counted as installed because it lies beside the shared PyTorch.
+
+        The environment's own are called by path (CMake, Ninja) or linked (the FFI, Z3).
+        """
+        own = {canonicalize_name(item.name) for item in distributions(path=[str(self.environment.site_packages())])}
+        missing = [line for line in requirements if canonicalize_name(Requirement(line).name) in _OWN - own]
+        if missing:
+            self.environment.install(["--ignore-installed", "--no-deps", *missing])
 
     def _ffi(self) -> Path:
         """TVM's FFI library, which lies in a package of its own."""

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from scaffold.builds.attestation import Attestation, read_attestation
 from scaffold.builds.build import Build
+from scaffold.builds.names import parse_name
 from scaffold.builds.prove import prove
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
@@ -46,6 +47,8 @@ def run(argv: Sequence[str]) -> int:
     if (namespace.action == "list") == bool(namespace.names):
         parser.error(f"'builds {namespace.action}' takes {'no names' if namespace.names else 'the names of builds'}")
     output, progress = output_of(namespace), progress_of(namespace)
+    if output.path is not None and output.format != "json":
+        parser.error("-o takes a .json file here")
     workspace = Workspace.at(namespace.workspace)
     options = source_options(namespace) if namespace.action == "add" else None
     store = BuildStore(workspace, progress, torch=namespace.torch, options=options)
@@ -57,8 +60,10 @@ def run(argv: Sequence[str]) -> int:
 
 
 def attestation_of(build: Build, workspace: Workspace, progress: Progress) -> Attestation:
-    """The build's attestation, made now if there is none."""
-    return read_attestation(workspace, build.name) or prove(build, workspace=workspace, progress=progress)
+    """The build's attestation; made now if there is none, and each time for one that is the user's to change."""
+    theirs = parse_name(build.name).kind in ("path", "python")
+    kept = None if theirs else read_attestation(workspace, build.name)
+    return kept or prove(build, workspace=workspace, progress=progress)
 
 
 def _list(builds: list[Build], store: BuildStore, output: Output) -> int:

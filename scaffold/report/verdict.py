@@ -141,10 +141,8 @@ def _found_same(result: TwoSides) -> tuple[str, ...]:
     if not result.unstable:
         return ()
     ours, theirs = result.lowerings
-    return (
-        f"TileLang is not deterministic here, first in {result.unstable[0]}: two are the same "
-        f"of {ours} lowerings of the baseline and {theirs} of the candidate",
-    )
+    where = f"TileLang is not deterministic here, first in {result.unstable[0]}"
+    return (f"{where}: two are the same of {ours} lowerings of the baseline and {theirs} of the candidate",)
 
 
 def _no_pass(result: TwoSides, failures: Sequence[str]) -> str:

@@ -236,6 +236,7 @@ def test_a_build_from_source_travels_without_objects_and_with_what_its_links_poi
         "build/lib/libtilelang.so",
         "src/op.cc",
         "tilelang/__init__.py",
+        "build/tvm/.keep",
     ]
     (source / "tilelang/fast.cpython-311-x86_64-linux-gnu.so").write_text("")
     with pytest.raises(EnvironmentProblem, match=r"for Python 3\.11, the bundle for 3\.12"):
@@ -251,3 +252,29 @@ def test_import_paths_are_those_inside_the_build(tmp_path: Path) -> None:
 
 def test_what_a_bundle_runs_first_is_readable_by_old_pythons() -> None:
     ast.parse(Path(run_bundle.__file__).read_text(encoding="utf-8"), feature_version=(3, 5))
+
+
+@pytest.mark.parametrize(
+    ("holder", "path", "step"),
+    [
+        ("numpy", "numpy/linalg/tests/test_linalg.py", 0),
+        ("numpy", "numpy/_core/include/numpy/arrayobject.h", 1),
+        ("z3-solver", "z3_solver-4.15.4.0.data/data/bin/z3", 2),
+        ("z3-solver", "z3/lib/libz3.so.4.15", None),  # its soname, which TileLang's libraries ask for
+        ("tilelang", "tilelang/3rdparty/tvm/src/ir/op.cc", 3),
+        ("tilelang", "tilelang/3rdparty/cutlass/include/cute/tensor.hpp", None),
+        ("tilelang", "tilelang/src/tl_templates/cuda/gemm.h", None),
+        ("builds/sdist-0.1.14/source", "src/tl_templates/cuda/gemm.h", None),
+        ("virtualenv", "virtualenv/seed/wheels/embed/pip-26.0.1-py3-none-any.whl", 4),
+        ("virtualenv", "virtualenv/seed/wheels/embed/pip-26.3-py3-none-any.whl", None),
+        ("matplotlib", "matplotlib/mpl-data/fonts/ttf/STIXGeneral.ttf", 5),
+        ("matplotlib", "matplotlib/mpl-data/fonts/ttf/DejaVuSansMono-Bold.ttf", None),
+        ("matplotlib", "matplotlib/mpl-data/fonts/ttf/LastResortHE-Regular.ttf", None),
+        ("kit", "tests/builds/test_bundle_pack.py", None),
+    ],
+)
+def test_only_what_nobody_needs_is_left_out(holder: str, path: str, step: int | None) -> None:
+    others = ["virtualenv/seed/wheels/embed/pip-26.3-py3-none-any.whl"]
+    assert [number for number, item in enumerate(STEPS) if path in item.gone(holder, [path, *others])] == (
+        [] if step is None else [step]
+    )

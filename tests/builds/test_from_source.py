@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fakebuilds import TVM_TREE, RecordedEnvironment, identity, site_with, torch_of
+from packaging.requirements import Requirement
 from sources import write
 
 from scaffold.builds import from_source as module
@@ -39,6 +40,8 @@ class Compilation:
     def __init__(self) -> None:
         self.calls: list[tuple[Site, TvmLibraries, Path, Recipe, bool]] = []
         self.tvm_against: list[tuple[str, ...]] = []
+        #: Packages that pip sees beside the shared PyTorch, and so takes for installed.
+        self.beside_torch: set[str] = set()
 
     def compile_tilelang(self, site: Site, tvm: TvmLibraries, ffi: Path, recipe: Recipe, *, grouped: bool) -> Native:
         self.calls.append((site, tvm, ffi, recipe, grouped))
@@ -60,12 +63,16 @@ def compilation(monkeypatch: pytest.MonkeyPatch) -> Compilation:
     RecordedEnvironment.reset()
     install = RecordedEnvironment.install
 
-    def install_ffi_too(environment: RecordedEnvironment, arguments: Any) -> None:
+    def install_as_pip_does(environment: RecordedEnvironment, arguments: Any) -> None:
         install(environment, arguments)
-        write(environment.site_packages(), {"tvm_ffi/lib/libtvm_ffi.so": ""})
-        site_with(environment.site_packages(), apache_tvm_ffi="0.1.12")
+        names = {Requirement(argument).name for argument in arguments if not argument.startswith("-")}
+        for name in names if "--ignore-installed" in arguments else names - found.beside_torch:
+            version = "0.1.12" if name == "apache-tvm-ffi" else "1.0"
+            site_with(environment.site_packages(), **{name.replace("-", "_"): version})
+            if name == "apache-tvm-ffi":
+                write(environment.site_packages(), {"tvm_ffi/lib/libtvm_ffi.so": ""})
 
-    monkeypatch.setattr(RecordedEnvironment, "install", install_ffi_too)
+    monkeypatch.setattr(RecordedEnvironment, "install", install_as_pip_does)
     return found
 
 
@@ -123,6 +130,15 @@ def test_only_what_is_there_to_be_edited_is_compiled_file_by_file(
 ) -> None:
     make(name)
     assert compilation.calls[0][-1] == grouped
+
+
+def test_what_is_called_or_linked_is_the_environments_own(make: Make, compilation: Compilation) -> None:
+    compilation.beside_torch = {"apache-tvm-ffi", "ninja", "cython"}
+    make()
+    _, forced = RecordedEnvironment.installs
+    assert forced[:2] == ("--ignore-installed", "--no-deps")
+    assert {Requirement(line).name for line in forced[2:]} == {"apache-tvm-ffi", "ninja"}
+    assert "apache-tvm-ffi==0.1.11" in forced
 
 
 def test_backends_that_were_asked_for_win(make: Make) -> None:

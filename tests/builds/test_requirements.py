@@ -53,6 +53,16 @@ def test_read_leaves_out_pytorch_and_what_the_kit_does_itself(tmp_path: Path) ->
         "z3-solver>=4.13.0,<4.15.5",
     ]
     assert found.build == ("cython>=3.1.0", "z3-solver>=4.13.0,<4.15.5", *BUILD_TOOLS)
+    assert found.stable_abi is None
+
+
+@pytest.mark.parametrize(
+    ("tag", "oldest"),
+    [("cp38", "3.10"), ("cp39", "3.10"), ("cp310", "3.10"), ("cp312", "3.12"), ("py3", None), ("", None)],
+)
+def test_read_the_oldest_python_of_the_extension_module(tmp_path: Path, tag: str, oldest: str | None) -> None:
+    text = f'{PYPROJECT}[tool.scikit-build]\nwheel.py-api = "{tag}"\n'
+    assert read_requirements(source_with(tmp_path, text)).stable_abi == oldest
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from fakebuilds import RecordedEnvironment
 
 from scaffold.builds import torch
+from scaffold.builds.asking import ask
 from scaffold.builds.environment import Environment, SitePackages
 from scaffold.builds.gpu import Gpu
 from scaffold.builds.torch import CPU_INDEX, TORCH_VERSION, choose_torch, reusable_torch, torch_environment
@@ -218,5 +219,5 @@ def test_a_half_installed_one_is_made_anew(workspace: Workspace) -> None:
 
 def test_the_question_to_an_interpreter_is_python_it_understands() -> None:
     """Without PyTorch it fails on the import and on nothing before it."""
-    found = torch.ask([sys.executable, "-I", "-S", "-c", torch._ASK])
+    found = ask([sys.executable, "-I", "-S", "-c", torch._ASK])
     assert found.why_not == "ModuleNotFoundError: No module named 'torch'"

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ _TESTS = re.compile(r"(^|/)tests/|(^|/)mpl-data/sample_data/")
 _SOURCES = re.compile(r"\.(a|pyi|pyx|pxd|c|cpp|h|hpp)\Z|(^|/)sboms?/")
 _Z3 = re.compile(r"\.data/data/bin/z3\Z|^z3/include/")
 _TVM_SOURCES = re.compile(r"^tilelang/3rdparty/tvm/src/")
-_SEED_WHEELS = re.compile(r"^virtualenv/seed/wheels/embed/.*\.whl\Z")
+_SEED_WHEEL = re.compile(r"^virtualenv/seed/wheels/embed/(?P<name>\w+)-(?P<version>[\d.]+)-.*\.whl\Z")
 _FONTS = re.compile(r"^matplotlib/mpl-data/fonts/(?!ttf/(DejaVuSans|LastResort))")
 _PILLOW = re.compile(r"^PIL/_(avif|webp|imagingcms)\.|^pillow\.libs/lib(avif|webp\w*|sharpyuv|lcms2)-")
 #: fontTools has each of its compiled modules in Python, too.
@@ -47,45 +47,51 @@ class Contents:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do without: its name, and whether a file goes, by wheel name (or tree path) and path in it."""
+    """One thing to do without: its name, and which paths go, of all those in a wheel of that name or tree."""
 
     what: str
-    goes: Callable[[str, str], bool]
+    gone: Callable[[str, Sequence[str]], set[str]]
 
 
-STEPS: tuple[Step, ...] = (
-    Step("tests and sample data of dependencies", lambda holder, path: _foreign(holder) and bool(_TESTS.search(path))),
-    Step(
-        "headers, static libraries, sources and type stubs of dependencies",
-        lambda holder, path: _foreign(holder) and bool(_SOURCES.search(path)),
-    ),
-    Step(
-        "z3's program and headers",
-        lambda holder, path: holder == "z3-solver" and bool(_Z3.search(path)),
-    ),
-    Step(
-        "TVM's C++ sources, which nothing reads at run time",
-        lambda holder, path: holder == "tilelang" and bool(_TVM_SOURCES.search(path)),
-    ),
-    Step(
-        "wheels inside virtualenv, for which 'builds add' would need a network anyway",
-        lambda holder, path: holder == "virtualenv" and bool(_SEED_WHEELS.search(path)),
-    ),
-    Step("fonts that no report uses", lambda holder, path: holder == "matplotlib" and bool(_FONTS.search(path))),
-    Step(
-        "Pillow's AVIF, WebP and colour management, which no report uses",
-        lambda holder, path: holder == "pillow" and bool(_PILLOW.search(path)),
-    ),
-    Step("compiled parts of fontTools", lambda holder, path: holder == "fonttools" and bool(_FONT_TOOLS.search(path))),
-    Step("pictures of the kit's documents", lambda holder, path: holder == "kit" and bool(_PICTURES.search(path))),
-)
-
-#: The last step is another kind: it changes files.
-STRIP = "symbols of TileLang's and TVM's libraries (their sha256 differ from the release's)"
+def _matching(what: str, pattern: re.Pattern[str], holders: Callable[[str], bool]) -> Step:
+    return Step(what, lambda holder, paths: {path for path in paths if holders(holder) and pattern.search(path)})
 
 
 def _foreign(holder: str) -> bool:
     return holder not in _UNDER_STUDY and holder != "kit" and not holder.startswith("builds/")
+
+
+def _only(name: str) -> Callable[[str], bool]:
+    return lambda holder: holder == name
+
+
+def _older_seed_wheels(holder: str, paths: Sequence[str]) -> set[str]:
+    """Wheels virtualenv carries for Pythons the kit does not support: those it has a newer version of."""
+    found = [match for match in map(_SEED_WHEEL.match, paths) if match and holder == "virtualenv"]
+    newest = {
+        name: max(_numbers(item) for item in found if item["name"] == name) for name in {i["name"] for i in found}
+    }
+    return {item.string for item in found if _numbers(item) < newest[item["name"]]}
+
+
+def _numbers(match: re.Match[str]) -> tuple[int, ...]:
+    return tuple(int(part) for part in match["version"].split("."))
+
+
+STEPS: tuple[Step, ...] = (
+    _matching("tests and sample data of dependencies", _TESTS, _foreign),
+    _matching("headers, static libraries, sources and type stubs of dependencies", _SOURCES, _foreign),
+    _matching("z3's program and headers", _Z3, _only("z3-solver")),
+    _matching("TVM's C++ sources, which nothing reads at run time", _TVM_SOURCES, _only("tilelang")),
+    Step("virtualenv's pip and setuptools for Python 3.9", _older_seed_wheels),
+    _matching("fonts that no report uses", _FONTS, _only("matplotlib")),
+    _matching("Pillow's AVIF, WebP and colour management, which no report uses", _PILLOW, _only("pillow")),
+    _matching("compiled parts of fontTools, which has them in Python too", _FONT_TOOLS, _only("fonttools")),
+    _matching("pictures of the kit's documents", _PICTURES, _only("kit")),
+)
+
+#: The last step is another kind: it changes files.
+STRIP = "symbols of TileLang's and TVM's libraries (their sha256 differ from the release's)"
 
 
 def apply_step(step: Step, contents: Contents, objects: ObjectFolder) -> Contents:
@@ -94,9 +100,9 @@ def apply_step(step: Step, contents: Contents, objects: ObjectFolder) -> Content
 
     def kept(holder: str, files: Iterable[File]) -> tuple[File, ...]:
         listed = tuple(files)
-        stays = tuple(item for item in listed if not step.goes(holder, item.path))
-        gone.extend(item for item in listed if item not in stays)
-        return stays
+        paths = step.gone(holder, [item.path for item in listed])
+        gone.extend(item for item in listed if item.path in paths)
+        return tuple(item for item in listed if item.path not in paths)
 
     wheels = []
     for wheel in contents.wheels:

@@ -93,6 +93,8 @@ def source_build_tree(folder: Path, path: str, objects: ObjectFolder, *, python:
     ]
     if not any(item.path.startswith("build/lib/") for item in files):
         raise EnvironmentProblem(f"no library in {folder / 'build/lib'}", hint="make that build again, then the bundle")
+    # TileLang's env.py asserts that build/lib and build/tvm exist before it looks for a library in either.
+    files.append(File("build/tvm/.keep", objects.add(b"")))
     minor = python.partition(".")[2]
     for item in files:
         other = _OTHER_PYTHON.search(item.path)

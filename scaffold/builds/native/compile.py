@@ -96,7 +96,7 @@ def compile_tilelang(site: Site, tvm: TvmLibraries, ffi: Path, recipe: Recipe, *
                 needs_full.touch()
             elif lacked_room(log):
                 raise
-            elif alone := find_alone(log, site.source, site.build):
+            elif alone := find_alone(log, site.source, site.build) - remembered:
                 site.progress.say(f"compiling alone from now on: {', '.join(sorted(alone))}")
                 remember("alone", alone, site.workspace)
                 remembered |= alone

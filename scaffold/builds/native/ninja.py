@@ -137,8 +137,8 @@ def first_error(text: str) -> FirstError | None:
             return FirstError(failed[0] if failed else "the linker", line.strip(), (), len(failed))
     if failed:
         index = next(index for index, line in enumerate(lines) if _FAILED.match(line))
-        below = (line for line in lines[index + 2 :] if line.strip() and not _STEP.match(line))
-        said = tuple(islice(below, _CONTEXT_LINES))
+        output = (line for line in lines[index + 2 :] if line.strip() and not _STEP.match(line))
+        said = tuple(islice(output, _CONTEXT_LINES))
         return FirstError(failed[0], said[0].strip() if said else "it said nothing", said[1:], len(failed))
     return None
 
