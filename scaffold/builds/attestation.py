@@ -24,6 +24,11 @@ class Proof(msgspec.Struct, frozen=True):
     passes: int
     ran: str
 
+    @property
+    def wrong(self) -> bool:
+        """Whether the kernel ran on the GPU and gave a wrong result, or did not run although it lowers."""
+        return self.ran.startswith(("wrong", "failed"))
+
 
 class Attestation(msgspec.Struct, frozen=True):
     """Everything that tells this build from another one.

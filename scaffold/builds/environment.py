@@ -55,7 +55,7 @@ class Environment:
                 shutil.rmtree(self.folder / "env")
             self.folder.mkdir(parents=True, exist_ok=True)
             virtualenv.cli_run([str(self.folder / "env"), "--quiet", "--no-periodic-update"])
-        except (OSError, SystemExit) as error:
+        except (OSError, RuntimeError, SystemExit) as error:
             raise OutputFolderError(
                 f"cannot make a virtual environment in {self.folder}: {error}",
                 hint="check the disk, or name another folder with --workspace DIR",

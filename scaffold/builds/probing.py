@@ -81,6 +81,10 @@ def run_probe(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _last_line(text: str) -> str:
+    return next(iter(reversed(text.strip().splitlines())), "it said nothing")
+
+
 def _judge(
     spool: Spool, finished: Finished, request: KernelRequest, build: Build, *, workspace: Workspace, timeout_s: float
 ) -> Failure | None:
@@ -95,7 +99,7 @@ def _judge(
     failure = spool.failure
     if failure is not None and failure.stage == "import":
         raise EnvironmentProblem(
-            f"TileLang does not import in {build.name}: {failure.error}: {failure.message.splitlines()[-1]}",
+            f"TileLang does not import in {build.name}: {failure.error}: {_last_line(failure.message)}",
             hint=f"see it whole: {build.python} -c 'import tilelang'",
         )
     if failure is not None and failure.stage == "build-kernel":

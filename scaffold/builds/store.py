@@ -19,6 +19,8 @@ from scaffold.builds.given import folder_of, interpreter, link_folder, virtual_e
 from scaffold.builds.names import BuildName, parse_name
 from scaffold.builds.prove import prove
 from scaffold.builds.source.model import SourceIdentity
+from scaffold.builds.source.sdist import Sdists
+from scaffold.builds.source.worktree import find_checkout
 from scaffold.builds.torch import torch_environment
 from scaffold.builds.wheel import install_wheel, newest_release, pins_of
 from scaffold.builds.workspace import Workspace
@@ -67,16 +69,21 @@ class BuildStore:
         """
         if name is None:
             return self._default()
-        parsed = parse_name(name)
+        parsed = self._settled(parse_name(name))
         if parsed.kind == "python":
             return interpreter(parsed)
         if parsed.kind == "path":
             return self._path(parsed)
         if parsed.kind == "wheel":
-            return self._wheel(
-                newest_release(self.workspace, self.progress) if parsed.rest == "latest" else parsed.rest
-            )
+            return self._wheel(parsed.rest)
         return self._from_source(parsed)
+
+    def find(self, name: str) -> Build | None:
+        """The build called ``name`` if it is here; nothing is made, but ``python:`` and ``path:`` are looked at."""
+        parsed = self._settled(parse_name(name))
+        if parsed.kind in ("python", "path"):
+            return self.get(name)
+        return _read_marker(self.workspace.builds / parsed.folder)
 
     def installed(self) -> list[Build]:
         """Whole builds of this workspace: wheels by version, then those from source by name."""
@@ -84,7 +91,7 @@ class BuildStore:
         return sorted((build for build in found if build), key=_order)
 
     def folder(self, name: str) -> Path:
-        return self.workspace.builds / parse_name(name).folder
+        return self.workspace.builds / self._settled(parse_name(name)).folder
 
     def remove(self, name: str) -> Path:
         """Delete a build and return its folder; what others share (PyTorch, third-party sources) stays.
@@ -99,11 +106,11 @@ class BuildStore:
         parsed = parse_name(name)
         if parsed.kind == "python":
             raise UsageError(f"{name} is yours, not the kit's", hint="the kit removes only what it made")
-        folder = self.workspace.builds / parsed.folder
+        folder = self.folder(name)
         if not folder.is_dir():
             here = ", ".join(build.name for build in self.installed()) or "none"
             raise UnknownBuildError(f"no build {name!r} in {self.workspace.builds}", hint=f"there are: {here}")
-        with self.workspace.lock(parsed.folder, self.progress):
+        with self.workspace.lock(folder.name, self.progress):
             (folder / _MARKER).unlink(missing_ok=True)
             shutil.rmtree(folder)
         return folder
@@ -116,6 +123,16 @@ class BuildStore:
                 # Of several from source the one made last; of several wheels the newest release.
                 return of_kind[-1] if kind == "wheel" else max(of_kind, key=self._made_at)
         return None
+
+    def _settled(self, name: BuildName) -> BuildName:
+        """The name that means the same tomorrow and elsewhere: a version for ``latest``, the folder of a checkout."""
+        if name.rest == "latest" and name.kind == "wheel":
+            return BuildName("wheel", newest_release(self.workspace, self.progress))
+        if name.rest == "latest" and name.kind == "sdist":
+            return BuildName("sdist", Sdists(self.workspace, self.progress).newest())
+        if name.kind == "worktree" and not name.rest:
+            return BuildName("worktree", str(find_checkout("", self.workspace).root))
+        return name
 
     def _default(self) -> Build:
         build = self.preferred()
@@ -161,6 +178,9 @@ class BuildStore:
         builder = SourceBuilder(
             name, folder, workspace=self.workspace, progress=self.progress, options=options, releases=self._releases()
         )
+        if not (folder / _MARKER).exists():
+            # An interrupted command is taken up by a plain `--build NAME`, which must know what was asked for.
+            write_atomically(folder / _OPTIONS, msgspec.json.encode(options))
         source = builder.obtain()
         key = _key(source.identity, options)
         if (build := _read_marker(folder)) and _read(folder).get("made") == key:

@@ -27,7 +27,7 @@ def print_attestation(console: Console, attestation: Attestation) -> None:
 
 def _facts(attestation: Attestation) -> list[tuple[str, str]]:
     source, made = attestation.made_of, attestation.made_with
-    facts: list[tuple[str, str]] = [("imported", attestation.tilelang_path)]
+    facts: list[tuple[str, str]] = []
     if source:
         commit = f", commit {source['commit'][:_SHORT]}" if source.get("commit") else ""
         dirty = ", with changes that are not committed" if source.get("dirty") else ""
@@ -42,9 +42,10 @@ def _facts(attestation: Attestation) -> list[tuple[str, str]]:
             ("TVM", f"{made['tvm']['origin']}: {made['tvm']['reason']}"),
             ("compiled", f"{compiled['steps']} steps in {compiled['seconds']:.0f} s, {compiled['jobs']} jobs{hits}"),
         ]
+    facts.append(("run", attestation.proof.ran))
     facts += [("sha256", f"{name}  {digest}") for name, digest in sorted(attestation.libraries.items())]
     packages = ", ".join(f"{name} {version}" for name, version in sorted(attestation.packages.items()))
-    facts += [("python", f"{attestation.python_version}, {packages}"), ("run", attestation.proof.ran)]
+    facts += [("python", f"{attestation.python_version}, {packages}"), ("imported", attestation.tilelang_path)]
     return facts
 
 

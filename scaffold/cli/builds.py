@@ -26,7 +26,7 @@ from scaffold.cli.options import (
     write_result,
 )
 from scaffold.cli.source_options import add_source_options, source_options
-from scaffold.errors import ExitCode
+from scaffold.errors import ExitCode, UnknownBuildError
 from scaffold.progress import Progress
 from scaffold.report.terminal import make_console
 
@@ -55,8 +55,26 @@ def run(argv: Sequence[str]) -> int:
     if namespace.action == "remove":
         return _remove(store, namespace.names, output)
     if namespace.action == "show":
-        return _show([store.get(name) for name in namespace.names], workspace, progress, output)
+        return _show([_found(store, name) for name in namespace.names], workspace, progress, output)
     return _list([store.get(name) for name in namespace.names] or store.installed(), store, output)
+
+
+def _found(store: BuildStore, name: str) -> Build:
+    """The build, which must be here: to show one is no reason to make it for minutes.
+
+    Raises
+    ------
+    UnknownBuildError
+        If it is not.
+    """
+    build = store.find(name)
+    if build is None:
+        here = ", ".join(item.name for item in store.installed()) or "none"
+        raise UnknownBuildError(
+            f"{name} is not in {store.workspace.builds}",
+            hint=f"make it: {command_line('builds', 'add', name)}; builds here: {here}",
+        )
+    return build
 
 
 def attestation_of(build: Build, workspace: Workspace, progress: Progress) -> Attestation:

@@ -86,7 +86,7 @@ def _from_source(argv: Sequence[str]) -> int:
     console = make_console(sys.stdout, color="auto", width=None)
     print_attestation(console, attestation)
     console.print(Text(f"next: {command_line('tir-diff', 'gemm')}", style="bold"), soft_wrap=True)
-    return int(ExitCode.OK)
+    return int(ExitCode.FINDING if attestation.proof.wrong else ExitCode.OK)
 
 
 def _machine() -> str:

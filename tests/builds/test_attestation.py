@@ -94,17 +94,17 @@ def shown(attestation: Attestation) -> str:
 def test_an_attestation_at_a_glance() -> None:
     assert shown(ATTESTATION) == (
         "sdist:0.1.14 is TileLang 0.1.14: gemm lowers for cuda:sm_80 through 84 passes\n"
-        "  imported   /home/me/workspace/builds/sdist-0.1.14/source/tilelang\n"
         "  source     sdist:0.1.14, tree 111111111111, commit 7e3bbf3703e7\n"
         "  tvm        sha256:222222222222\n"
         "  cutlass    333333333333\n"
         "  made with  g++ 12.2.0 -O1 -DNDEBUG, backend cuda\n"
         "  TVM        wheel:0.1.14: it is the same\n"
         "  compiled   32 steps in 340 s, 2 jobs, 3 from the compiler cache\n"
+        "  run        not run: no GPU here\n"
         f"  sha256     libtilelang.so  {'a' * 64}\n"
         f"  sha256     libtvm_compiler.so  {'b' * 64}\n"
         "  python     3.12.4, apache-tvm-ffi 0.1.12, torch 2.13.0+cpu\n"
-        "  run        not run: no GPU here\n"
+        "  imported   /home/me/workspace/builds/sdist-0.1.14/source/tilelang\n"
     )
 
 

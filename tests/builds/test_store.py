@@ -191,21 +191,21 @@ def test_one_that_cannot_be_proven_is_not_whole(store: MakeStore, monkeypatch: p
 
 def test_a_worktree_is_looked_at_each_time(store: MakeStore) -> None:
     for _ in range(2):
-        store().get("worktree")
+        store().get("worktree:/checkout")
     assert (len(FakeBuilder.obtained), len(FakeBuilder.made)) == (2, 1)
     FakeBuilder.source = identity(tree_sha256="9" * 64, dirty=True)
-    store().get("worktree")
+    store().get("worktree:/checkout")
     assert len(FakeBuilder.made) == 2
 
 
 def test_a_verb_makes_a_build_again_the_way_it_was_asked_for(store: MakeStore) -> None:
     options = SourceBuildOptions(SourceOptions(url="/a/mirror"), Recipe(debug=True, backends=("cpu",)), "host")
-    store(options).get("worktree")
+    store(options).get("worktree:/checkout")
     FakeBuilder.source = identity(tree_sha256="9" * 64)
-    store().get("worktree")
-    assert FakeBuilder.made == [("worktree", options)] * 2
-    store(SourceBuildOptions()).get("worktree")
-    assert FakeBuilder.made[-1] == ("worktree", SourceBuildOptions())
+    store().get("worktree:/checkout")
+    assert FakeBuilder.made == [("worktree:/checkout", options)] * 2
+    store(SourceBuildOptions()).get("worktree:/checkout")
+    assert FakeBuilder.made[-1] == ("worktree:/checkout", SourceBuildOptions())
 
 
 def test_notes_of_the_source_are_said_when_it_is_made(
@@ -241,7 +241,7 @@ def test_a_builder_may_install_releases_and_learns_when_one_cannot_be_had(store:
         (["git:main", "sdist:0.1.14"], "git:main"),
         (["git:v0.1.13", "git:main"], "git:main"),
         (["git:main", "git:v0.1.13"], "git:v0.1.13"),
-        (["worktree", "git:main", "wheel:0.1.15"], "worktree"),
+        (["worktree:/checkout", "git:main", "wheel:0.1.15"], "worktree:/checkout"),
     ],
 )
 def test_the_default_is_the_most_personal_and_of_those_the_one_made_last(
@@ -256,7 +256,7 @@ def test_the_default_is_the_most_personal_and_of_those_the_one_made_last(
 # Removing
 
 
-@pytest.mark.parametrize("name", ["wheel:0.1.14", "sdist:0.1.14", "worktree"])
+@pytest.mark.parametrize("name", ["wheel:0.1.14", "sdist:0.1.14", "worktree:/checkout"])
 def test_remove_takes_the_build_and_leaves_what_others_share(builds: BuildStore, name: str) -> None:
     shared = builds.workspace.thirdparty / "tvm-one"
     shared.mkdir(parents=True)
@@ -317,3 +317,20 @@ def test_explain_turns_a_pip_log_into_a_reason_and_a_remedy(tmp_path: Path, log:
     error = _explain(["tilelang==9.9.9"], Finished(1, path))
     assert reason in error.message
     assert hint in str(error.hint)
+
+
+def test_a_bare_worktree_is_the_checkout_one_stands_in_and_stays_it_elsewhere(
+    store: MakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout, elsewhere = tmp_path / "tilelang", tmp_path / "elsewhere"
+    for path in (checkout / "CMakeLists.txt", checkout / "tilelang" / "__init__.py", checkout / "src" / "ir.cc"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    elsewhere.mkdir()
+    monkeypatch.chdir(checkout)
+    name = store().get("worktree").name
+    assert name == f"worktree:{checkout}"
+    monkeypatch.chdir(elsewhere)
+    assert store().get().name == name
+    with pytest.raises(UnknownBuildError):
+        store().get("worktree")

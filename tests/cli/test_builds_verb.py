@@ -150,9 +150,18 @@ def test_show_proves_a_wheel_once_and_what_the_user_changes_each_time(tmp_path: 
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\n")
     python.chmod(0o755)
+    assert run("add", "wheel:0.1.14") == 0
     for _ in range(2):
         assert run("show", "wheel:0.1.14", f"python:{python}") == 0
     assert [name.partition(":")[0] for name in PROVEN] == ["wheel", "python", "python"]
+
+
+def test_show_makes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    run("add", "wheel:0.1.14")
+    assert run("show", "sdist:0.1.14") == 2
+    said = capsys.readouterr().err
+    assert "builds add sdist:0.1.14" in said
+    assert "wheel:0.1.14" in said
 
 
 def test_remove_deletes_and_says_what(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from scaffold.builds.native.ninja import compile_targets, lacked_room, steps_don
 from scaffold.builds.native.recipe import MEMORY_PER_GROUP, MEMORY_PER_JOB, Backend, Recipe, choose_jobs
 from scaffold.builds.native.stand_in import CMAKE_FILES, write_stand_in
 from scaffold.builds.native.toolbox import Toolbox, build_environment, cache_counts
-from scaffold.builds.native.tvm import TvmLibraries
+from scaffold.builds.native.tvm import TILELANG_IN_TVM, TvmLibraries
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import BuildFailedError
 from scaffold.progress import Progress
@@ -155,6 +155,7 @@ def compile_tvm(site: Site, recipe: Recipe, requirements: Sequence[str]) -> tupl
         "flags": recipe.flags if recipe.debug else "",
         "compiler": [str(site.toolbox.compiler.path), site.toolbox.compiler.version],
         "requirements": sorted(requirements),
+        "tilelang": {name: _sha256(site.source / name) for name in TILELANG_IN_TVM},
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     folder = site.thirdparty / f"built-{site.tvm.name}-{'-'.join(site.backends)}-{key}"
@@ -237,9 +238,15 @@ def _precompiled(site: Site, stand_in: Path) -> tuple[str, ...]:
     """The headers to precompile: chosen once for a TVM, so that its builds find each other's objects in the cache."""
     chosen = stand_in / "precompile.txt"
     if not chosen.exists():
-        headers = common_headers(sorted((site.source / "src").rglob("*.cc")))
+        found = common_headers(sorted((site.source / "src").rglob("*.cc")))
+        # Another TVM than the source was written for may be without one.
+        headers = [name for name in found if "/" not in name or (stand_in / "include" / name.strip("<>")).exists()]
         write_atomically(chosen, "\n".join(headers).encode())
     return tuple(chosen.read_text(encoding="utf-8").split())
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
 def _add_stubs(folder: Path, target: Path) -> None:

@@ -96,4 +96,6 @@ def choose_jobs(asked: int | None, memory_per_job: float) -> int:
     if asked is not None:
         return max(1, asked)
     _, available = memory_bytes()
-    return max(1, min(cores(), int(available / memory_per_job)))
+    # Unknown memory is no reason to compile one by one.
+    fitting = int(available / memory_per_job) if available else cores()
+    return max(1, min(cores(), fitting))

@@ -146,6 +146,10 @@ def _nvrtc_include(toolkit: CudaToolkit, environment: Environment, workspace: Wo
             environment.downloaded(f"{package}=={major}.*") as wheel,
             zipfile.ZipFile(wheel) as archive,
         ):
-            name = next(name for name in archive.namelist() if name.endswith("/nvrtc.h"))
-            write_atomically(header, archive.read(name))
+            names = [name for name in archive.namelist() if name.endswith("/nvrtc.h")]
+            if not names:
+                raise MissingToolError(
+                    f"{wheel.name} holds no nvrtc.h", hint="name a whole CUDA toolkit with CUDA_HOME, or use --cuda pip"
+                )
+            write_atomically(header, archive.read(names[0]))
     return folder

@@ -16,7 +16,7 @@ from typing import Literal
 #: What must be the same on both sides of the C++ ABI between TileLang and a wheel's TVM.
 _ABI = ("apache-tvm-ffi", "z3-solver")
 #: TileLang's own files that upstream compiles into TVM's libraries (``target_sources`` in its CMakeLists.txt).
-_TILELANG_IN_TVM = ("src/runtime/logging.cc",)
+TILELANG_IN_TVM = ("src/runtime/logging.cc",)
 _CODE = (".h", ".hpp", ".cc", ".cpp", ".c", ".inc")
 
 
@@ -58,7 +58,7 @@ def first_difference(source: Path, tilelang: Path) -> str | None:
         for name in names:
             if not _same(ours / part / name, theirs / part / name):
                 return f"3rdparty/tvm/{part}/{name}"
-    for name in _TILELANG_IN_TVM:
+    for name in TILELANG_IN_TVM:
         if (source / name).exists() != (tilelang / name).exists():
             return name
         if (source / name).exists() and not _same(source / name, tilelang / name):
