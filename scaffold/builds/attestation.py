@@ -17,7 +17,10 @@ SCHEMA_VERSION = 1
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """``kernel`` lowered for ``target`` through ``passes`` passes; ``ran`` says how it did on the GPU, or why not."""
+    """``kernel`` lowered for ``target`` through ``passes`` passes; ``ran`` says how it did on the GPU, or why not.
+
+    Where it does not lower, ``ran`` says in which pass it stopped.
+    """
 
     kernel: str
     target: str
@@ -26,7 +29,7 @@ class Proof(msgspec.Struct, frozen=True):
 
     @property
     def wrong(self) -> bool:
-        """Whether the kernel ran on the GPU and gave a wrong result, or did not run although it lowers."""
+        """Whether the kernel does not lower, does not run on the GPU that is there, or gives a wrong result."""
         return self.ran.startswith(("wrong", "failed"))
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from scaffold.builds.asking import ask
 from scaffold.builds.machine import find_tool
-from scaffold.builds.source.model import SourceOptions
-from scaffold.builds.source.worktree import find_checkout
+from scaffold.builds.source.git import GitError, git, hide_password
+from scaffold.builds.source.model import UPSTREAM, SourceOptions
+from scaffold.builds.source.worktree import find_checkout, has_changes, head_of
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import UnknownBuildError
 from scaffold.progress import Progress
@@ -18,12 +19,15 @@ _ANSWER_S = 10.0
 
 def choose_source(workspace: Workspace, options: SourceOptions, progress: Progress) -> tuple[str, str]:
     """A build's name and the reason: a checkout that is here, else upstream's main branch, else the newest archive."""
+    if options.url != UPSTREAM:
+        return "git:main", f"from {hide_password(options.url)}"
     try:
-        checkout = find_checkout("", workspace)
+        root = find_checkout("", workspace).root
     except UnknownBuildError:
-        pass
-    else:
-        return "worktree", f"there is a checkout in {checkout.root}"
+        root = None
+    # The kit's own clone is nobody's work until something is changed or committed in it.
+    if root is not None and not (root == workspace.root / "tilelang" and _is_as_cloned(root)):
+        return "worktree", f"there is a checkout in {root}"
     with progress.step(f"asking {options.url}"):
         answers, why_not = _git_answers(options.url)
     if answers:
@@ -31,11 +35,19 @@ def choose_source(workspace: Workspace, options: SourceOptions, progress: Progre
     return "sdist:latest", f"{why_not}, so the newest release's source archive it is"
 
 
+def _is_as_cloned(root: Path) -> bool:
+    try:
+        upstream = git("rev-parse", "--verify", "refs/remotes/origin/HEAD", at=root).strip()
+        return head_of(root) == upstream and not has_changes(root)
+    except GitError:
+        return False
+
+
 def _git_answers(url: str) -> tuple[bool, str]:
-    git = find_tool("git")
-    if git is None:
+    program = find_tool("git")
+    if program is None:
         return False, "there is no git here"
     quiet = ["-c", "credential.helper=", "-c", "core.askPass="]
-    command: list[str | Path] = [git.path, *quiet, "ls-remote", "--exit-code", url, "refs/heads/main"]
+    command: list[str | Path] = [program.path, *quiet, "ls-remote", "--exit-code", url, "refs/heads/main"]
     answer = ask(command, timeout_s=_ANSWER_S, env=None)
     return answer.ok, f"{url} does not answer ({answer.why_not})"

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import distributions
@@ -167,7 +168,12 @@ class SourceBuilder:
 
     def _environment(self, requirements: Requirements, pins: Sequence[str], torch: Environment | SitePackages) -> None:
         """Make the environment, unless one with exactly this is there."""
-        wanted = {"requirements": asdict(requirements), "pins": list(pins), "torch": str(torch.folder)}
+        wanted = {
+            "python": sys.version,
+            "requirements": asdict(requirements),
+            "pins": list(pins),
+            "torch": str(torch.folder),
+        }
         marker = self.folder / "env" / "installed.json"
         if marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) == json.loads(json.dumps(wanted)):
             return

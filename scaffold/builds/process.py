@@ -24,7 +24,21 @@ _GRACE_SECONDS = 3.0
 
 #: Variables a probe may see; all others, PYTHONPATH and TileLang's own switches first, would change what it measures.
 _PASSED_ON = frozenset(
-    {"PATH", "HOME", "USER", "LANG", "TEMP", "TMP", "TZ", "LD_LIBRARY_PATH", "LIBRARY_PATH", "CPATH", "CC", "CXX"}
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "LANG",
+        "TEMP",
+        "TMP",
+        "TMPDIR",
+        "TZ",
+        "LD_LIBRARY_PATH",
+        "LIBRARY_PATH",
+        "CPATH",
+        "CC",
+        "CXX",
+    }
 )
 _PASSED_ON_PREFIXES = ("LC_", "CUDA", "NVIDIA", "NVCC", "ROCM", "HIP", "HSA", "OMP_", "SCAFFOLD_PROBE_")
 

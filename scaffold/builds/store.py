@@ -32,9 +32,6 @@ _MARKER = "build.json"
 _OPTIONS = "options.json"
 _DEFAULTS = SourceBuildOptions()
 
-#: Which build a verb takes when nobody says: the most personal first.
-_PREFERRED = ("worktree", "git", "sdist", "wheel")
-
 
 class BuildStore:
     """Finds and makes builds by name (:mod:`scaffold.builds.names` has the forms).
@@ -117,12 +114,11 @@ class BuildStore:
 
     def preferred(self) -> Build | None:
         """The build a verb takes when nobody says which, as it is now; ``None`` in a workspace without any."""
-        installed = self.installed()
-        for kind in _PREFERRED:
-            if of_kind := [build for build in installed if parse_name(build.name).kind == kind]:
-                # Of several from source the one made last; of several wheels the newest release.
-                return of_kind[-1] if kind == "wheel" else max(of_kind, key=self._made_at)
-        return None
+        installed = [build for build in self.installed() if not _is_gone(parse_name(build.name))]
+        if from_source := [build for build in installed if parse_name(build.name).from_source]:
+            return max(from_source, key=self._made_at)
+        wheels = [build for build in installed if parse_name(build.name).kind == "wheel"]
+        return wheels[-1] if wheels else None
 
     def _settled(self, name: BuildName) -> BuildName:
         """The name that means the same tomorrow and elsewhere: a version for ``latest``, the folder of a checkout."""
@@ -184,6 +180,9 @@ class BuildStore:
         source = builder.obtain()
         key = _key(source.identity, options)
         if (build := _read_marker(folder)) and _read(folder).get("made") == key:
+            if self._options is not None:
+                # Asked for by name and options, as if it were made now: it is the one to use from here on.
+                (folder / _MARKER).touch()
             return build
         for note in source.identity.notes:
             self.progress.say(note)
@@ -256,6 +255,11 @@ def _read_marker(folder: Path) -> Build | None:
     if not {"name", "python"} <= content.keys() or not Path(str(content["python"])).exists():
         return None
     return Build(str(content["name"]), str(content["python"]))
+
+
+def _is_gone(name: BuildName) -> bool:
+    """Whether the checkout of a worktree is no longer there."""
+    return name.kind == "worktree" and not Path(name.rest).is_dir()
 
 
 def _order(build: Build) -> tuple[int, tuple[int, ...], str]:

@@ -146,9 +146,11 @@ def _interpreters() -> Iterator[str]:
 
 
 def _installed(choice: TorchChoice, workspace: Workspace, progress: Progress) -> Environment:
-    folder = workspace.builds / choice.key
+    # Builds import it, so it is of their Python.
+    key = f"{choice.key}-py{sys.version_info[0]}.{sys.version_info[1]}"
+    folder = workspace.builds / key
     environment = Environment(folder, progress)
-    with workspace.lock(choice.key, progress):
+    with workspace.lock(key, progress):
         if (folder / _MARKER).is_file():
             return environment
         environment.create()

@@ -13,14 +13,10 @@ _SHORT = 12
 def print_attestation(console: Console, attestation: Attestation) -> None:
     """First line: what it is and that it is proven; then the facts, one a line."""
     proof = attestation.proof
-    console.print(
-        Text(
-            f"{attestation.name} is TileLang {attestation.tilelang_version}: {proof.kernel} lowers for {proof.target} "
-            f"through {proof.passes} passes",
-            style="bold",
-        ),
-        soft_wrap=True,
-    )
+    lowers = f"{proof.kernel} lowers for {proof.target} through {proof.passes} passes"
+    said = f"beware, {proof.kernel} {proof.ran}" if proof.wrong else lowers
+    headline = f"{attestation.name} is TileLang {attestation.tilelang_version}: {said}"
+    console.print(Text(headline, style="bold"), soft_wrap=True)
     for key, value in _facts(attestation):
         console.print(Text(f"  {key:11}{value}"), soft_wrap=True)
 

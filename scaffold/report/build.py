@@ -22,7 +22,7 @@ from scaffold.report.view import (
     SideView,
     Texts,
 )
-from scaffold.trace.model import TraceFile
+from scaffold.trace.model import BuildIdentity, TraceFile
 
 #: Metrics worth a line in the chart, those with the most movement first; more would be a tangle.
 _MOST_SERIES = 6
@@ -225,6 +225,13 @@ def _anchored(rows: Sequence[PassView]) -> tuple[PassView, ...]:
     )
 
 
+def _version(build: BuildIdentity) -> str:
+    """The release, and of a build from source which commit of it."""
+    commit, dirty = build.attested.get("commit"), build.attested.get("dirty") == "yes"
+    words = [build.tilelang_version, f"commit {commit[:12]}" if commit else "", "uncommitted changes" if dirty else ""]
+    return ", ".join(word for word in words if word)
+
+
 def _side(label: str, file: TraceFile) -> SideView:
     trace = file.trace
     return SideView(
@@ -235,7 +242,7 @@ def _side(label: str, file: TraceFile) -> SideView:
         parameters={key: str(value) for key, value in trace.kernel.parameters.items()},
         pass_configs={key: str(value) for key, value in trace.kernel.pass_configs.items()},
         build=trace.build.name,
-        tilelang_version=trace.build.tilelang_version,
+        tilelang_version=_version(trace.build),
         libraries=tuple(f"{library.name} {library.sha256[:12]}" for library in trace.build.libraries),
         lowering_ms=file.run.lowering_ms if file.run else None,
         pass_count=len(trace.passes),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 from sources import TILELANG, repository, write
 
+from scaffold.builds import choose_source as module
 from scaffold.builds.choose_source import choose_source
 from scaffold.builds.source.model import SourceOptions
 from scaffold.builds.workspace import Workspace
@@ -14,7 +16,26 @@ from scaffold.progress import Progress
 
 
 def choose(folder: Path, url: str | Path) -> tuple[str, str]:
-    return choose_source(Workspace(folder / "workspace"), SourceOptions(url=str(url)), Progress(verbosity=-1))
+    """What is chosen where ``url`` is upstream's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "UPSTREAM", str(url))
+        return choose_source(Workspace(folder / "workspace"), SourceOptions(url=str(url)), Progress(verbosity=-1))
+
+
+def test_a_url_that_was_named_wins_over_a_checkout_and_its_password_is_not_shown(tmp_path: Path) -> None:
+    write(tmp_path / "workspace/tilelang", TILELANG)
+    options = SourceOptions(url="https://me:to@ken@example.org/fork")
+    chosen = choose_source(Workspace(tmp_path / "workspace"), options, Progress(verbosity=-1))
+    assert chosen == ("git:main", "from https://example.org/fork")
+
+
+def test_the_kits_own_clone_is_not_ones_work_before_something_is_changed_in_it(tmp_path: Path) -> None:
+    url = repository(tmp_path / "mirror", {**TILELANG, "VERSION": "1"})
+    clone = tmp_path / "workspace/tilelang"
+    subprocess.run(["git", "clone", "-q", url, str(clone)], check=True)
+    assert choose(tmp_path, url)[0] == "git:main"
+    (clone / "VERSION").write_text("2", encoding="utf-8")
+    assert choose(tmp_path, url)[0] == "worktree"
 
 
 @pytest.fixture(autouse=True)

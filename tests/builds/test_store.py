@@ -238,13 +238,15 @@ def test_a_builder_may_install_releases_and_learns_when_one_cannot_be_had(store:
         ([], "wheel:0.1.15"),
         (["wheel:0.1.13", "wheel:0.1.9"], "wheel:0.1.13"),
         (["sdist:0.1.14", "wheel:0.1.15"], "sdist:0.1.14"),
-        (["git:main", "sdist:0.1.14"], "git:main"),
+        (["git:main", "sdist:0.1.14"], "sdist:0.1.14"),
         (["git:v0.1.13", "git:main"], "git:main"),
         (["git:main", "git:v0.1.13"], "git:v0.1.13"),
-        (["worktree:/checkout", "git:main", "wheel:0.1.15"], "worktree:/checkout"),
+        (["worktree:/", "git:main", "wheel:0.1.15"], "git:main"),
+        (["git:main", "worktree:/", "wheel:0.1.15"], "worktree:/"),
+        (["git:main", "worktree:/no/longer/there", "wheel:0.1.15"], "git:main"),
     ],
 )
-def test_the_default_is_the_most_personal_and_of_those_the_one_made_last(
+def test_the_default_is_the_one_from_source_made_last_else_the_newest_wheel(
     builds: BuildStore, here: list[str], preferred: str
 ) -> None:
     for number, name in enumerate(here):

@@ -19,6 +19,7 @@ from scaffold.builds.workspace import Workspace
 from scaffold.errors import BuildFailedError, EnvironmentProblem
 from scaffold.progress import Progress
 
+PYTHON = f"py{sys.version_info[0]}.{sys.version_info[1]}"
 H200 = Gpu("NVIDIA H200", "cuda:sm_90a", "580.0")
 
 
@@ -195,7 +196,7 @@ def test_the_pytorch_of_another_python_version_is_not_reused(
 
 def test_without_one_to_reuse_it_is_installed_once_for_all_builds(workspace: Workspace) -> None:
     first = environment(workspace)
-    assert environment(workspace).folder == first.folder == workspace.builds / f"torch-{TORCH_VERSION}-cpu"
+    assert environment(workspace).folder == first.folder == workspace.builds / f"torch-{TORCH_VERSION}-cpu-{PYTHON}"
     assert RecordedEnvironment.installs == [(f"torch=={TORCH_VERSION}",)]
     environment(workspace, "torch==2.11.0")
     assert RecordedEnvironment.installs[1:] == [("torch==2.11.0",)]
@@ -204,7 +205,7 @@ def test_without_one_to_reuse_it_is_installed_once_for_all_builds(workspace: Wor
 def test_one_asked_for_is_never_reused(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SCAFFOLD_PYTHON", str(interpreter(tmp_path / "container")))
     monkeypatch.setenv("SCAFFOLD_TORCH", "cpu")
-    assert environment(workspace).folder.name == f"torch-{TORCH_VERSION}-cpu"
+    assert environment(workspace).folder.name == f"torch-{TORCH_VERSION}-cpu-{PYTHON}"
 
 
 def test_a_half_installed_one_is_made_anew(workspace: Workspace) -> None:

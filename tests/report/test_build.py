@@ -8,8 +8,9 @@ import pytest
 from made import BASELINE, CANDIDATE, END, LOOP, LOOP_2, NEXT, START, SYNC, SYNCED, one_sided, two_sided
 from traces import failure_in, module, trace_of
 
+from scaffold.diff.one_side import effects_of
 from scaffold.diff.two_sides import compare
-from scaffold.report.build import report_two_sides, texts_of
+from scaffold.report.build import report_one_side, report_two_sides, texts_of
 from scaffold.report.view import Focus, MetricView, Report
 from scaffold.trace.model import Artifact, FunctionResources, TraceFile, text_digest
 
@@ -287,3 +288,18 @@ def test_two_sides_verdict_shows_the_end_of_long_lines_where_they_differ() -> No
     ours, theirs = (next(d for d in details if d.startswith(side)) for side in ("baseline:", "candidate:"))
     assert "A[777]" in ours
     assert "A[888]" in theirs
+
+
+@pytest.mark.parametrize(
+    ("attested", "shown"),
+    [
+        ({}, "0.1.15"),
+        ({"commit": "8001cc4ccf61aaaabbbb", "dirty": "no"}, "0.1.15, commit 8001cc4ccf61"),
+        ({"commit": "8001cc4ccf61aaaabbbb", "dirty": "yes"}, "0.1.15, commit 8001cc4ccf61, uncommitted changes"),
+    ],
+)
+def test_a_side_names_the_commit_of_a_build_from_source(attested: dict[str, str], shown: str) -> None:
+    file = trace_of(START, ("tl.Lower", LOOP))
+    trace = replace(file.trace, build=replace(file.trace.build, tilelang_version="0.1.15", attested=attested))
+    report = report_one_side(replace(file, trace=trace), effects_of(file), next_command="next")
+    assert report.sides[0].tilelang_version == shown

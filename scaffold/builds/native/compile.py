@@ -154,6 +154,7 @@ def compile_tvm(site: Site, recipe: Recipe, requirements: Sequence[str]) -> tupl
         "backends": site.backends,
         "flags": recipe.flags if recipe.debug else "",
         "compiler": [str(site.toolbox.compiler.path), site.toolbox.compiler.version],
+        "cuda": site.toolbox.cuda.version if site.toolbox.cuda else "",
         "requirements": sorted(requirements),
         "tilelang": {name: _sha256(site.source / name) for name in TILELANG_IN_TVM},
     }
@@ -208,6 +209,9 @@ def _options(site: Site, recipe: Recipe, *, optimize: bool = True) -> list[str]:
     build_type = "Debug" if recipe.debug else "Release"
     launcher = toolbox.launcher.path if toolbox.launcher else ""
     options = [
+        # CMake keeps the compiler it found first; another one is another configuration.
+        f"-DSCAFFOLD_COMPILER={toolbox.compiler.path} {toolbox.compiler.version}",
+        f"-DSCAFFOLD_CUDA={toolbox.cuda.version if toolbox.cuda else ''}",
         f"-DCMAKE_BUILD_TYPE={build_type}",
         f"-DCMAKE_C_COMPILER_LAUNCHER={launcher}",
         f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}",

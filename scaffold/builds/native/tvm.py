@@ -17,7 +17,7 @@ from typing import Literal
 _ABI = ("apache-tvm-ffi", "z3-solver")
 #: TileLang's own files that upstream compiles into TVM's libraries (``target_sources`` in its CMakeLists.txt).
 TILELANG_IN_TVM = ("src/runtime/logging.cc",)
-_CODE = (".h", ".hpp", ".cc", ".cpp", ".c", ".inc")
+_CODE = (".h", ".hpp", ".cc", ".cpp", ".c", ".inc", ".cu", ".cuh", ".m", ".mm", ".metal", ".S")
 
 
 @dataclass(frozen=True)

@@ -196,4 +196,4 @@ def _no_git() -> MissingToolError:
 
 def hide_password(url: str) -> str:
     """``url`` without the ``user:password@`` it may have."""
-    return re.sub(r"(?<=://)[^/@]+@", "", url)
+    return re.sub(r"(?<=://)[^/]*@", "", url)

@@ -116,7 +116,9 @@ def head_of(root: Path) -> str | None:
 def has_changes(root: Path, *, submodules: str = "none", skip: str = "") -> bool:
     """Whether ``git status`` has something to say; ``submodules="dirty"`` leaves out changes inside submodules."""
     unwanted = ("--", ".", f":(exclude){skip}") if skip else ()
-    return bool(git("status", "--porcelain", f"--ignore-submodules={submodules}", *unwanted, at=root))
+    return bool(
+        git("status", "--porcelain", "--untracked-files=all", f"--ignore-submodules={submodules}", *unwanted, at=root)
+    )
 
 
 def _nested_git_files(root: Path, tree: str, below: str = "") -> Iterator[str]:
