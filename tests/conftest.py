@@ -33,3 +33,10 @@ def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(socket.socket, name, refuse)
     for name in ("create_connection", "getaddrinfo"):
         monkeypatch.setattr(socket, name, refuse)
+
+
+@pytest.fixture(autouse=True)
+def no_shared_workspace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the workspace that real tests share out of reach of tests that make up builds."""
+    if not request.node.get_closest_marker("tilelang"):
+        monkeypatch.delenv("SCAFFOLD_WORKSPACE", raising=False)
