@@ -32,11 +32,12 @@ def _facts(attestation: Attestation) -> list[tuple[str, str]]:
         facts += [("note", note) for note in source.get("notes", ())]
     if made:
         compiled = made["compiled"]
+        jobs = "1 job" if compiled["jobs"] == 1 else f"{compiled['jobs']} jobs"
         hits = f", {compiled['cache_hits']} from the compiler cache" if compiled.get("cache_hits") else ""
         facts += [
             ("made with", f"{made['compiler']} {made['flags']}, backend {', '.join(made['backends'])}"),
             ("TVM", f"{made['tvm']['origin']}: {made['tvm']['reason']}"),
-            ("compiled", f"{compiled['steps']} steps in {compiled['seconds']:.0f} s, {compiled['jobs']} jobs{hits}"),
+            ("compiled", f"{compiled['steps']} steps in {compiled['seconds']:.0f} s, {jobs}{hits}"),
         ]
     facts.append(("run", attestation.proof.ran))
     facts += [("sha256", f"{name}  {digest}") for name, digest in sorted(attestation.libraries.items())]
