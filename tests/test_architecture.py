@@ -68,13 +68,14 @@ def ours(module: str) -> list[str]:
 ROOMS: dict[str, set[str]] = {
     "": set(),
     "errors": set(),
+    "files": {"errors"},
     "progress": set(),
-    "trace": {"errors"},
+    "trace": {"errors", "files"},
     "kernels": {"errors", "probe"},
     "probe": {"errors", "trace", "kernels"},
     "diff": {"trace"},
     "report": {"diff", "trace"},
-    "builds": {"errors", "progress", "trace", "kernels", "probe"},
+    "builds": {"errors", "files", "progress", "trace", "kernels", "probe"},
 }
 #: Flows: they use the rooms above and are used by the command line only.
 FLOWS = ("measure", "contribute", "learn", "hunt")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scaffold.builds.marker import write_shared
 from scaffold.builds.process import Finished, run_logged
 from scaffold.errors import BuildFailedError, OutputFolderError
 from scaffold.progress import Progress
@@ -67,8 +68,7 @@ class Environment:
 
     def share(self, other: Environment | SitePackages) -> None:
         """Let this environment import what ``other`` holds, behind its own packages."""
-        path = self.site_packages() / "zz_scaffold_shared.pth"
-        path.write_text(f"{other.site_packages().resolve()}\n", encoding="utf-8")
+        write_shared(self.site_packages(), [other.site_packages().resolve()])
 
     def install(self, arguments: Sequence[str]) -> None:
         """``pip install`` into this environment.

@@ -25,6 +25,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from scaffold.builds.environment import Environment, SitePackages
+from scaffold.builds.marker import write_source
 from scaffold.builds.names import BuildName
 from scaffold.builds.native.compile import Native, Site, compile_tilelang, compile_tvm
 from scaffold.builds.native.recipe import Backend, Recipe, choose_backends
@@ -35,14 +36,11 @@ from scaffold.builds.source.model import Source, SourceOptions
 from scaffold.builds.source.obtain import obtain
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import BuildFailedError
+from scaffold.files import write_atomically
 from scaffold.progress import Progress
-from scaffold.trace.store import write_atomically
 
 #: What must lie in the environment itself.
 _OWN = frozenset({"apache-tvm-ffi", "cmake", "ninja", "z3-solver"})
-
-#: A path the environment's interpreter reads at start: the source's own Python.
-_SOURCE_PTH = "scaffold_source.pth"
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ class SourceBuilder:
             tvm, tvm_native = compile_tvm(site, recipe, abi_versions(self.environment.site_packages()))
         # A worktree is there to be edited: one file changed is one file compiled.
         native = compile_tilelang(site, tvm, self._ffi(), recipe, grouped=self.name.kind != "worktree")
-        (self.environment.site_packages() / _SOURCE_PTH).write_text(f"{source.folder}\n", encoding="utf-8")
+        write_source(self.environment.site_packages(), [source.folder])
         return Made(source, self.environment.python, toolbox, backends, tvm, reason, native, tvm_native)
 
     def _release_tvm(self, source: Source, recipe: Recipe) -> tuple[TvmLibraries | None, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
 from scaffold.builds.asking import ask
 from scaffold.builds.build import Build
 from scaffold.builds.environment import Environment, SitePackages
+from scaffold.builds.marker import write_source
 from scaffold.builds.names import BuildName
 from scaffold.builds.native.requirements import applicable, read_requirements
 from scaffold.builds.wheel import pins_of
@@ -79,7 +79,7 @@ def link_folder(root: Path, folder: Path, torch: Environment | SitePackages, pro
         environment.create()
         environment.share(torch)
         environment.install(_requirements(root))
-        (environment.site_packages() / "scaffold_source.pth").write_text(f"{root}{os.linesep}", encoding="utf-8")
+        write_source(environment.site_packages(), [root])
     return environment
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from scaffold.builds.workspace import Workspace
+from scaffold.files import file_sha256, write_atomically
 from scaffold.trace.model import LoadedLibrary
-from scaffold.trace.store import write_atomically
 
 
 def hash_libraries(paths: Iterable[str], workspace: Workspace) -> tuple[LoadedLibrary, ...]:
@@ -25,7 +24,7 @@ def hash_libraries(paths: Iterable[str], workspace: Workspace) -> tuple[LoadedLi
             status = path.stat()
             key = f"{path}|{status.st_size}|{status.st_mtime_ns}"
             if key not in cache:
-                cache[key] = hashlib.sha256(path.read_bytes()).hexdigest()
+                cache[key] = file_sha256(path)
                 changed = True
         except OSError:
             continue

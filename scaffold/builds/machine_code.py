@@ -24,9 +24,9 @@ import msgspec
 
 from scaffold.builds.process import run_logged
 from scaffold.builds.workspace import Workspace
+from scaffold.files import write_atomically
 from scaffold.progress import Progress
 from scaffold.trace.model import FunctionResources, Scalar
-from scaffold.trace.store import write_atomically
 
 #: Raise it when what is kept, or how it is made, changes.
 _CACHE_VERSION = 2

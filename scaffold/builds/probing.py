@@ -81,7 +81,8 @@ def run_probe(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
+    """The end of an error's message, where TVM puts what it is about."""
     return next(iter(reversed(text.strip().splitlines())), "it said nothing")
 
 
@@ -99,7 +100,7 @@ def _judge(
     failure = spool.failure
     if failure is not None and failure.stage == "import":
         raise EnvironmentProblem(
-            f"TileLang does not import in {build.name}: {failure.error}: {_last_line(failure.message)}",
+            f"TileLang does not import in {build.name}: {failure.error}: {last_line(failure.message)}",
             hint=f"see it whole: {build.python} -c 'import tilelang'",
         )
     if failure is not None and failure.stage == "build-kernel":

@@ -13,14 +13,14 @@ from scaffold.builds.from_source import Made
 from scaffold.builds.gpu import find_gpu
 from scaffold.builds.libraries import hash_libraries
 from scaffold.builds.native.compile import Native
-from scaffold.builds.probing import run_probe
+from scaffold.builds.probing import last_line, run_probe
 from scaffold.builds.running import run_kernel
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import BuildFailedError, ScaffoldError
+from scaffold.files import write_atomically
 from scaffold.kernels.resolve import resolve
 from scaffold.kernels.spec import Settings
 from scaffold.progress import Progress
-from scaffold.trace.store import write_atomically
 
 #: What is lowered as proof, by what the build was made for: a kernel and a target that needs no GPU.
 _PROOFS = {
@@ -57,8 +57,7 @@ def prove(
     if probed.failure is not None:
         # A change that breaks a kernel is what one wants to look at with this build: said, and no reason to refuse it.
         where = f" in {probed.failure.pass_name}" if probed.failure.pass_name else ""
-        said = (probed.failure.message.strip().splitlines() or ["it said nothing"])[-1]
-        ran = f"failed to lower{where}: {probed.failure.error}: {said}"
+        ran = f"failed to lower{where}: {probed.failure.error}: {last_line(probed.failure.message)}"
     else:
         ran = _run(kernel, target, build, workspace, progress)
     hashed = hash_libraries(map(str, libraries), workspace)

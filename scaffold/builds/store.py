@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from scaffold.builds.build import Build
 from scaffold.builds.environment import Environment, SitePackages
 from scaffold.builds.from_source import Releases, SourceBuilder, SourceBuildOptions
 from scaffold.builds.given import folder_of, interpreter, link_folder, virtual_environment
+from scaffold.builds.marker import MARKER, write_marker
 from scaffold.builds.names import BuildName, parse_name
 from scaffold.builds.prove import prove
 from scaffold.builds.source.model import SourceIdentity
@@ -25,10 +27,9 @@ from scaffold.builds.torch import torch_environment
 from scaffold.builds.wheel import install_wheel, newest_release, pins_of
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import BuildFailedError, UnknownBuildError, UsageError
+from scaffold.files import write_atomically
 from scaffold.progress import Progress
-from scaffold.trace.store import write_atomically
 
-_MARKER = "build.json"
 _OPTIONS = "options.json"
 _DEFAULTS = SourceBuildOptions()
 
@@ -84,7 +85,7 @@ class BuildStore:
 
     def installed(self) -> list[Build]:
         """Whole builds of this workspace: wheels by version, then those from source by name."""
-        found = [_read_marker(marker.parent) for marker in self.workspace.builds.glob(f"*/{_MARKER}")]
+        found = [_read_marker(marker.parent) for marker in self.workspace.builds.glob(f"*/{MARKER}")]
         return sorted((build for build in found if build), key=_order)
 
     def folder(self, name: str) -> Path:
@@ -108,7 +109,7 @@ class BuildStore:
             here = ", ".join(build.name for build in self.installed()) or "none"
             raise UnknownBuildError(f"no build {name!r} in {self.workspace.builds}", hint=f"there are: {here}")
         with self.workspace.lock(folder.name, self.progress):
-            (folder / _MARKER).unlink(missing_ok=True)
+            (folder / MARKER).unlink(missing_ok=True)
             shutil.rmtree(folder)
         return folder
 
@@ -135,7 +136,7 @@ class BuildStore:
         return self.get(build.name if build else "wheel:latest")
 
     def _made_at(self, build: Build) -> float:
-        return (self.folder(build.name) / _MARKER).stat().st_mtime
+        return (self.folder(build.name) / MARKER).stat().st_mtime
 
     def _wheel(self, version: str) -> Build:
         name = BuildName("wheel", version)
@@ -145,7 +146,7 @@ class BuildStore:
         with self.workspace.lock(name.folder, self.progress):
             if build := _read_marker(folder):
                 return build
-            environment = install_wheel(version, folder, self._torch_environment(), self.progress)
+            environment = install_wheel(version, folder, self._torch_environment, self.progress)
             return _write_marker(folder, Build(str(name), str(environment.python)))
 
     def _path(self, name: BuildName) -> Build:
@@ -156,7 +157,7 @@ class BuildStore:
         with self.workspace.lock(name.folder, self.progress):
             if build := _read_marker(folder):
                 return build
-            environment = link_folder(root, folder, self._torch_environment(), self.progress)
+            environment = link_folder(root, folder, self._torch_environment, self.progress)
             return _write_marker(folder, Build(str(name), str(environment.python)))
 
     def _from_source(self, name: BuildName) -> Build:
@@ -174,7 +175,7 @@ class BuildStore:
         builder = SourceBuilder(
             name, folder, workspace=self.workspace, progress=self.progress, options=options, releases=self._releases()
         )
-        if not (folder / _MARKER).exists():
+        if not (folder / MARKER).exists():
             # An interrupted command is taken up by a plain `--build NAME`, which must know what was asked for.
             write_atomically(folder / _OPTIONS, msgspec.json.encode(options))
         source = builder.obtain()
@@ -182,13 +183,13 @@ class BuildStore:
         if (build := _read_marker(folder)) and _read(folder).get("made") == key:
             if self._options is not None:
                 # Asked for by name and options, as if it were made now: it is the one to use from here on.
-                (folder / _MARKER).touch()
+                (folder / MARKER).touch()
             return build
         for note in source.identity.notes:
             self.progress.say(note)
-        (folder / _MARKER).unlink(missing_ok=True)
+        (folder / MARKER).unlink(missing_ok=True)
         write_atomically(folder / _OPTIONS, msgspec.json.encode(options))
-        made = builder.make(source, self._torch_environment())
+        made = builder.make(source, self._torch_environment)
         self.progress.say(f"compiled {made.native.steps} steps in {made.native.seconds:.0f} s")
         build = Build(str(name), str(made.python))
         prove(build, made=made, flags=options.recipe.flags, workspace=self.workspace, progress=self.progress)
@@ -210,7 +211,9 @@ class BuildStore:
             return None
         return Environment(self.folder(build.name), self.progress).site_packages()
 
+    @cached_property
     def _torch_environment(self) -> Environment | SitePackages:
+        """One answer for all builds this store makes: to find a PyTorch to reuse takes an import of it."""
         return torch_environment(self._torch, self.workspace, self.progress)
 
 
@@ -236,14 +239,13 @@ def _remembered(folder: Path) -> SourceBuildOptions | None:
 
 
 def _write_marker(folder: Path, build: Build, made: Mapping[str, Any] | None = None) -> Build:
-    document = {**asdict(build), **({"made": dict(made)} if made else {})}
-    write_atomically(folder / _MARKER, json.dumps(document, indent=1).encode())
+    write_marker(folder, {**asdict(build), **({"made": dict(made)} if made else {})})
     return build
 
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        content = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -20,10 +20,10 @@ from pathlib import Path
 from scaffold.builds.asking import ask
 from scaffold.builds.environment import Environment, SitePackages
 from scaffold.builds.gpu import Gpu, find_gpu
+from scaffold.builds.marker import MARKER, write_marker
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import EnvironmentProblem
 from scaffold.progress import Progress
-from scaffold.trace.store import write_atomically
 
 #: The newest PyTorch the kit was run with (TileLang 0.1.8 to 0.1.15 import with it).
 TORCH_VERSION = "2.13.0"
@@ -36,7 +36,6 @@ _INDEX_TIMEOUT_S = 5.0
 #: Source: NVIDIA's "CUDA Toolkit and Corresponding Driver Versions", minor version compatibility.
 _CUDA_INDEXES = ((580, ""), (525, "https://download.pytorch.org/whl/cu126"))
 
-_MARKER = "build.json"
 _IMPORT_TIMEOUT_S = 60.0
 
 #: Says what PyTorch an interpreter has, and whether it works there.
@@ -151,7 +150,7 @@ def _installed(choice: TorchChoice, workspace: Workspace, progress: Progress) ->
     folder = workspace.builds / key
     environment = Environment(folder, progress)
     with workspace.lock(key, progress):
-        if (folder / _MARKER).is_file():
+        if (folder / MARKER).is_file():
             return environment
         environment.create()
         planned = environment.would_install(choice.arguments)
@@ -160,7 +159,7 @@ def _installed(choice: TorchChoice, workspace: Workspace, progress: Progress) ->
         size = " (no CPU build found: with CUDA, GBs)" if cuda_after_all else ""
         with progress.step(f"installing PyTorch {version}{size}, {choice.reason}", lasting=True):
             environment.install(choice.arguments)
-        write_atomically(folder / _MARKER, json.dumps({"torch": version}).encode())
+        write_marker(folder, {"torch": version})
     return environment
 
 

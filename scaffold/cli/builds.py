@@ -69,12 +69,15 @@ def _found(store: BuildStore, name: str) -> Build:
     """
     build = store.find(name)
     if build is None:
-        here = ", ".join(item.name for item in store.installed()) or "none"
-        raise UnknownBuildError(
-            f"{name} is not in {store.workspace.builds}",
-            hint=f"make it: {command_line('builds', 'add', name)}; builds here: {here}",
-        )
+        raise not_here(name, store.workspace, store.installed())
     return build
+
+
+def not_here(name: str, workspace: Workspace, installed: Sequence[Build]) -> UnknownBuildError:
+    """What to say of a build that a verb only looks at, and would not make."""
+    here = ", ".join(build.name for build in installed) or "none"
+    hint = f"make it: {command_line('builds', 'add', name)}; builds here: {here}"
+    return UnknownBuildError(f"{name} is not in {workspace.builds}", hint=hint)
 
 
 def attestation_of(build: Build, workspace: Workspace, progress: Progress) -> Attestation:

@@ -26,8 +26,9 @@ from scaffold.builds.given import virtual_environment
 from scaffold.builds.names import parse_name
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
+from scaffold.cli.builds import not_here
 from scaffold.cli.options import Parser, add_common, add_output, command_line, output_of, progress_of, write_result
-from scaffold.errors import ExitCode, UnknownBuildError
+from scaffold.errors import ExitCode
 from scaffold.progress import Progress
 from scaffold.report.terminal import make_console
 
@@ -96,9 +97,7 @@ def _build(workspace: Workspace, name: str | None) -> Build | None:
     if found is None and parse_name(name).kind == "path":
         found = virtual_environment(parse_name(name))
     if found is None:
-        here = ", ".join(build.name for build in installed) or "none"
-        hint = f"make it: {command_line('builds', 'add', name)}; builds here: {here}"
-        raise UnknownBuildError(f"{name} is not in {workspace.builds}", hint=hint)
+        raise not_here(name, workspace, installed)
     return found
 
 

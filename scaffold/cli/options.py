@@ -154,7 +154,7 @@ def require_writable(path: Path) -> None:
 def write_result(output: Output, data: bytes) -> None:
     """Write the result to its file, whole or not at all, or to stdout."""
     if output.path is not None:
-        from scaffold.trace.store import write_atomically
+        from scaffold.files import write_atomically
 
         write_atomically(output.path, data)
         return

@@ -58,7 +58,7 @@ def run(argv: Sequence[str]) -> int:
         return int(ExitCode.OK)
     sides = [with_build(session, side, one) for side, (_, one) in zip(sides, settings, strict=True)]
     files = obtain(session, sides)
-    report = _report(session, sides, files, namespace)
+    report, files = _report(session, sides, files, namespace)
     _check_passes(report, namespace.passes)
     _emit(report, texts_of(*files), output, namespace, progress)
     for side, file in zip(sides, files, strict=True):
@@ -122,16 +122,18 @@ def _describe(side: Side, settings: Settings, session: Session) -> None:
         session.progress.say(f"would lower {side.request.source} for {side.request.target} with {build}: {parameters}")
 
 
-def _report(session: Session, sides: Sequence[Side], files: list[TraceFile], namespace: argparse.Namespace) -> Report:
+def _report(
+    session: Session, sides: Sequence[Side], files: list[TraceFile], namespace: argparse.Namespace
+) -> tuple[Report, list[TraceFile]]:
+    """The report, and the lowerings it is of: where TileLang is not deterministic, others than the first."""
     if len(files) == 1:
         result = effects_of(files[0], context=namespace.context)
-        return report_one_side(files[0], result, next_command=_next_one(namespace))
+        return report_one_side(files[0], result, next_command=_next_one(namespace)), files
     compared = compare_sides(session, sides, files, context=namespace.context)
     finding = compared.result.reshaped or compared.result.introduced
     position = None if finding is None or finding.position is None else finding.position + 1
-    # What was compared in the end is what the report's texts are of.
-    files[:] = compared.files
-    return report_two_sides(files[0], files[1], compared.result, next_command=_next_two(namespace, position))
+    report = report_two_sides(*compared.files, compared.result, next_command=_next_two(namespace, position))
+    return report, list(compared.files)
 
 
 def _next_one(namespace: argparse.Namespace) -> str:

@@ -13,18 +13,16 @@ from __future__ import annotations
 
 import io
 import lzma
-import os
 import re
-import stat
 import tarfile
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from scaffold.errors import OutputFolderError, TraceFileError
+from scaffold.errors import TraceFileError
+from scaffold.files import write_atomically
 from scaffold.trace.model import SCHEMA_VERSION, RunRecord, Trace, TraceFile, text_digest
 
 SUFFIX = ".tltrace"
@@ -130,44 +128,6 @@ def read_trace(path: Path) -> TraceFile:
 
 def run_path(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(SUFFIX) + RUN_SUFFIX)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that no reader, and no kill, ever sees half of it.
-
-    Raises
-    ------
-    OutputFolderError
-        If its folder cannot be made or written.
-    """
-    temporary: str | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path = path.resolve()
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)  # a device or a pipe is written to, never replaced
-            return
-        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise OutputFolderError(
-            f"cannot write {path}: {error.strerror}",
-            hint="name a folder you may write to with -o FILE or --workspace DIR",
-        ) from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def trace_schema() -> dict[str, object]:

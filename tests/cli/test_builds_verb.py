@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from fakebuilds import ATTESTATION, FakeBuilder, RecordedEnvironment, torch_of
+from verbs import run_verb
 
 from scaffold.builds import store as store_module
 from scaffold.builds import wheel as wheel_module
@@ -18,7 +18,6 @@ from scaffold.builds.build import Build
 from scaffold.builds.native.recipe import Recipe
 from scaffold.builds.workspace import Workspace
 from scaffold.cli import builds as builds_module
-from scaffold.cli.main import main
 from scaffold.errors import BuildFailedError
 
 #: Builds that were proven, in order.
@@ -55,11 +54,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 def run(*argv: str) -> int:
-    previous = signal.getsignal(signal.SIGTERM)
-    try:
-        return main(["builds", *argv])
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    return run_verb("builds", *argv)
 
 
 def document(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:

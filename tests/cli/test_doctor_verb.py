@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from verbs import run_verb
 
 from scaffold.builds.doctor import accelerator
 from scaffold.builds.doctor import facts as facts_module
 from scaffold.builds.doctor.model import STEPS, Diagnosis, missing, named, ok, warning
 from scaffold.builds.workspace import Workspace
 from scaffold.cli.doctor import next_command, render, shortened
-from scaffold.cli.main import main
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +33,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*argv: str) -> int:
-    previous = signal.getsignal(signal.SIGTERM)
-    try:
-        return main(["doctor", "--offline", *argv])
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    return run_verb("doctor", "--offline", *argv)
 
 
 def document(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, dict[str, Any]]:

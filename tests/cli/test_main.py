@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from traces import module, trace_of
+from verbs import run_verb
 
-from scaffold.cli.main import VERBS, main
+from scaffold.cli.main import VERBS
 from scaffold.trace.store import write_trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,13 +29,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def run(*argv: str) -> int:
-    previous = signal.getsignal(signal.SIGTERM)
-    try:
-        return main(argv)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    return run_verb(*argv)
 
 
 def record(path: str, end: str) -> str:

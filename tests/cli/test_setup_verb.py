@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from bundlekit import Bundler
 from fakebuilds import ATTESTATION, FakeBuilder, torch_of
+from verbs import run_verb
 
 from scaffold.builds import choose_source as choose_module
 from scaffold.builds import store as store_module
@@ -19,7 +19,6 @@ from scaffold.builds.bundle import unpack
 from scaffold.builds.native.recipe import Recipe
 from scaffold.builds.workspace import Workspace
 from scaffold.cli import builds as builds_module
-from scaffold.cli.main import main
 from scaffold.errors import BuildFailedError, MissingToolError, OutputFolderError
 from scaffold.progress import Progress
 
@@ -42,11 +41,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 def run(*argv: str) -> int:
-    previous = signal.getsignal(signal.SIGTERM)
-    try:
-        return main(["setup", *argv])
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    return run_verb("setup", *argv)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from traces import failure_in, module, trace_of
 
 from scaffold.errors import ExitCode, OutputFolderError, TraceFileError
+from scaffold.files import write_atomically
 from scaffold.trace import store
 from scaffold.trace.model import FunctionResources, Trace, TraceFile, text_digest
 from scaffold.trace.store import (
@@ -30,7 +31,6 @@ from scaffold.trace.store import (
     run_path,
     trace_schema,
     unpack_trace,
-    write_atomically,
     write_trace,
 )
 

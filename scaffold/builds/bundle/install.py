@@ -17,15 +17,15 @@ from pathlib import Path
 from scaffold.builds.asking import ask
 from scaffold.builds.bundle.box import Interpreter, Torch
 from scaffold.builds.bundle.manifest import Environment, Manifest
-from scaffold.builds.marker import MARKER, write_marker, write_shared, write_whole
+from scaffold.builds.marker import MARKER, write_marker, write_shared, write_source
 from scaffold.builds.process import Finished, run_logged
 from scaffold.errors import BuildFailedError, EnvironmentProblem, OutputFolderError
+from scaffold.files import write_atomically
 from scaffold.progress import Progress
 
 _VENV_TIMEOUT_S = 120.0
 _IMPORT_TIMEOUT_S = 600.0
 #: A path file for what a build imports from its own folder.
-_SOURCE_PTH = "scaffold_source.pth"
 #: In an environment: the wheels it was made of, written when they were all installed.
 _INSTALLED = "bundle.json"
 
@@ -132,8 +132,7 @@ class Place:
         if torch is not None:
             write_shared(self.site_packages, [Path(folder) for folder in torch.folders])
         if self.environment.paths:
-            lines = "".join(f"{self.folder / path}\n" for path in self.environment.paths)
-            write_whole(self.site_packages / _SOURCE_PTH, lines.encode())
+            write_source(self.site_packages, [self.folder / path for path in self.environment.paths])
 
     def prove(self, torch: Torch | None) -> str:
         """Import what the environment is for; the version it says.
@@ -164,7 +163,7 @@ class Place:
 
     def finish(self, manifest: Manifest) -> None:
         """Say that it is whole."""
-        write_whole(self.env / _INSTALLED, json.dumps(self._made_of(manifest)).encode())
+        write_atomically(self.env / _INSTALLED, json.dumps(self._made_of(manifest)).encode())
         if self.environment.marker is not None:
             write_marker(self.folder, {key: self._placed(value) for key, value in self.environment.marker.items()})
 

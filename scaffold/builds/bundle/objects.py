@@ -9,6 +9,7 @@ from typing import IO
 
 from scaffold.builds.bundle.manifest import Object, Stream
 from scaffold.errors import BundleFileError, EnvironmentProblem
+from scaffold.files import stream_sha256
 
 #: Largest dictionary, in bytes: what a machine that unpacks needs in memory for each stream.
 MAX_DICTIONARY = 128 * 1024**2
@@ -56,7 +57,7 @@ def write_stream(digests: Sequence[str], objects: ObjectFolder, target: Path, *,
         for digest in digests:
             output.write(objects.read(digest))
     with target.open("rb") as packed:
-        sha256 = _sha256(packed)
+        sha256 = stream_sha256(packed)
     contents = tuple(Object(digest, size) for digest, size in zip(digests, sizes, strict=True))
     return Stream(target.name, target.stat().st_size, sha256, contents)
 
@@ -108,15 +109,3 @@ def _copy(source: IO[bytes], target: Path, item: Object, origin: str) -> None:
             f"{origin} was altered: a file has sha256 {digest.hexdigest()}, its manifest says {item.sha256}",
             hint="copy the bundle again, and compare its own sha256 with the one shown where it was made",
         )
-
-
-def _sha256(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return _sha256(file)

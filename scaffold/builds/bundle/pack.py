@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scaffold.builds.bundle.file import write_bundle
 from scaffold.builds.bundle.manifest import Manifest, Requirements, Stream, Wheel
-from scaffold.builds.bundle.objects import ObjectFolder, file_sha256, write_stream
+from scaffold.builds.bundle.objects import ObjectFolder, write_stream
 from scaffold.builds.bundle.plan import BundleRequest, Plan, make_plan
 from scaffold.builds.bundle.program import program_files
 from scaffold.builds.bundle.reduce import STEPS, STRIP, Contents, apply_step, largest, strip_libraries
@@ -20,6 +20,7 @@ from scaffold.builds.bundle.trees import kit_commit
 from scaffold.builds.bundle.wheel_file import glibc_of
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import BundleTooLargeError
+from scaffold.files import file_sha256
 from scaffold.progress import Progress
 
 #: What 9e makes of what preset 1 makes, at best; only used to skip compressing what cannot fit.

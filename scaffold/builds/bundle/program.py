@@ -10,6 +10,7 @@ from scaffold import errors
 MODULES = (
     "scaffold/__init__.py",
     "scaffold/errors.py",
+    "scaffold/files.py",
     "scaffold/progress.py",
     "scaffold/builds/__init__.py",
     "scaffold/builds/asking.py",

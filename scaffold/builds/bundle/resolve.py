@@ -15,11 +15,11 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scaffold.builds.bundle.objects import file_sha256
 from scaffold.builds.bundle.target import Target
 from scaffold.builds.environment import Environment
 from scaffold.builds.process import run_logged
 from scaffold.errors import BuildFailedError
+from scaffold.files import file_sha256
 
 #: A chain of dependencies longer than this is a circle that never settles.
 _MOST_ROUNDS = 20

@@ -28,8 +28,8 @@ from scaffold.builds.bundle.install import Place, places_of
 from scaffold.builds.bundle.manifest import Manifest, Tree
 from scaffold.builds.bundle.objects import ObjectFolder
 from scaffold.builds.bundle.wheel_file import write_wheel
-from scaffold.builds.marker import write_whole
 from scaffold.errors import EnvironmentProblem, OutputFolderError
+from scaffold.files import write_atomically
 
 #: In a workspace: which bundle it was set up from.
 INSTALLED = "bundle.json"
@@ -141,7 +141,7 @@ class _Setup:
         for place in places:
             self._finish(place, torch if place.environment.needs_torch else None, new=place in missing)
         document = {"bundle": self.file.path.name, "manifest_sha256": self.file.identity, "offline": True}
-        write_whole(self.workspace / INSTALLED, json.dumps(document, indent=1).encode())
+        write_atomically(self.workspace / INSTALLED, json.dumps(document, indent=1).encode())
 
     def _unpack(self, missing: Sequence[Place], trees: Sequence[Tree]) -> None:
         """Objects, then wheels, then folders and environments; the scratch folder goes, whatever happens."""
@@ -205,7 +205,7 @@ class _Setup:
         """Put the kit's source in place at once; what lay there is moved aside: someone may work in it."""
         new = self._scratch / "kit"
         _write_tree(tree, objects, new)
-        write_whole(new / _KIT_MARKER, self._kit_identity(tree).encode())
+        write_atomically(new / _KIT_MARKER, self._kit_identity(tree).encode())
         target = self.workspace / tree.path
         if target.exists():
             number = 1

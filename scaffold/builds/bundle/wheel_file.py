@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scaffold.builds.bundle.manifest import File, Wheel
-from scaffold.builds.bundle.objects import ObjectFolder, file_sha256
+from scaffold.builds.bundle.objects import ObjectFolder
+from scaffold.files import file_sha256
 
 _TIME = (1980, 1, 1, 0, 0, 0)
 #: ``name-version(-build)?-python-abi-platform.whl``: https://packaging.python.org/specifications/binary-distribution-format/

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scaffold.builds.asking import ask
 from scaffold.builds.doctor.model import Row, absent, ok, warning
+from scaffold.builds.source.worktree import is_tilelang
 
 NONE_HERE = "no checkout here"
 _SOURCES = frozenset({".cc", ".cpp", ".c", ".h", ".hpp"})
@@ -46,17 +47,9 @@ class Library:
     newest: str = ""
 
 
-def is_checkout(folder: Path) -> bool:
-    """Whether TileLang's source lies there; no for a folder that cannot be read."""
-    try:
-        return all((folder / part).exists() for part in ("CMakeLists.txt", "src", "tilelang/__init__.py"))
-    except OSError:
-        return False
-
-
 def checkout_around(folder: Path) -> Path | None:
     """The TileLang checkout that ``folder`` is in."""
-    return next((parent for parent in (folder, *folder.parents) if is_checkout(parent)), None)
+    return next((parent for parent in (folder, *folder.parents) if is_tilelang(parent)), None)
 
 
 def look_at_libraries(checkouts: Iterable[Path]) -> tuple[Library, ...]:

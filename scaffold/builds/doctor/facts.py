@@ -33,6 +33,7 @@ from scaffold.builds.machine import (
     rocm_root,
 )
 from scaffold.builds.process import probe_environment
+from scaffold.builds.source.worktree import is_tilelang
 from scaffold.builds.workspace import Workspace
 
 T = TypeVar("T")
@@ -122,9 +123,7 @@ class Facts:
         imported = Path(self.invoker().tilelang).parent.parent
         in_workspace = self.subject.workspace.root / "tilelang"
         own = folder_of(self.subject.build) / "source" if self.subject.build else None
-        return tuple(
-            folder for folder in (here, imported, in_workspace, own) if folder and checkout.is_checkout(folder)
-        )
+        return tuple(folder for folder in (here, imported, in_workspace, own) if folder and is_tilelang(folder))
 
 
 def folder_of(build: Build) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 from scaffold.builds.doctor.interpreter import Loaded, Survey
 from scaffold.builds.doctor.model import Row, absent, missing, ok, warning
 from scaffold.builds.wheel import pins_of
+from scaffold.files import file_sha256
 
 #: Upstream's own bound, kept where a release's metadata has none.
 #: Source: tile-ai/tilelang v0.1.14, pyproject.toml (dependencies and build-system.requires).
@@ -87,7 +87,7 @@ def loaded_row(loaded: Loaded, build: str, root: Path, shared: Path, attested: s
     own = next((path for path in loaded.libraries if Path(path).name.startswith("libtilelang.")), None)
     if own is None:
         return warning(f"{build} imports, but no libtilelang is loaded", repair)
-    digest = _sha256(Path(own))
+    digest = file_sha256(Path(own))
     if attested and digest != attested:
         found = f"{build}: {own} has sha256 {digest[:_SHOWN_SHA]}, and had {attested[:_SHOWN_SHA]} when it was proven"
         return warning(found, repair)
@@ -106,14 +106,6 @@ def import_failure_row(build: str, python: str, trouble: str) -> Row:
 
 def _inside(path: str, folder: Path) -> bool:
     return Path(path).resolve().is_relative_to(folder.resolve())
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def dependency_row(survey: Survey, package: str) -> Row:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.builds.doctor.model import Row, Step, absent, missing, ok, warning
+from scaffold.builds.marker import MARKER
 from scaffold.builds.native.recipe import MEMORY_PER_JOB
 
 GB = 1_000_000_000
@@ -88,4 +89,4 @@ def memory_row(total: int, available: int, cores: int) -> Row:
 
 def has_torch(folders: Sequence[Path]) -> bool:
     """Whether a workspace's folder of builds has a whole PyTorch; ``folders`` are those in it."""
-    return any(folder.name.startswith("torch-") and (folder / "build.json").is_file() for folder in folders)
+    return any(folder.name.startswith("torch-") and (folder / MARKER).is_file() for folder in folders)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from scaffold.builds.native.toolbox import Toolbox, build_environment, cache_cou
 from scaffold.builds.native.tvm import TILELANG_IN_TVM, TvmLibraries
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import BuildFailedError
+from scaffold.files import file_sha256, write_atomically
 from scaffold.progress import Progress
-from scaffold.trace.store import write_atomically
 
 #: Targets of TVM's own libraries, newest layout first (split in two with TileLang 0.1.10).
 _TVM_TARGETS = (("tvm_runtime", "tvm_compiler"), ("tvm",))
@@ -125,23 +125,19 @@ def _compile_tilelang(site: Site, tvm: TvmLibraries, ffi: Path, recipe: Recipe, 
         f"-DSCAFFOLD_ALONE={exceptions_file('alone', site.workspace)}",
         f"-DSCAFFOLD_BARE={exceptions_file('bare', site.workspace)}",
     ]
-    env = {**build_environment(site.toolbox, site.workspace), "TVM_ROOT": str(stand_in)}
-    counts = cache_counts(site.toolbox, env)
-    configure(site.toolbox.cmake, site.source, site.build, options, log=site.log, env=env, progress=site.progress)
-    compiled = compile_targets(
-        site.toolbox.ninja,
+    native = _build(
+        site,
         site.build,
+        options,
+        {"TVM_ROOT": str(stand_in)},
         jobs=jobs,
+        log=site.log,
+        label=f"compiling TileLang with {_shown(jobs)}",
         # With groups, see every one that does not hold together at once.
         keep_going=grouped,
-        label=f"compiling TileLang with {jobs} job{'s' if jobs > 1 else ''}",
-        log=site.log,
-        env=env,
-        progress=site.progress,
     )
     _add_stubs(tvm.folder, site.build / "lib")
-    hits, misses = _counted_since(counts, cache_counts(site.toolbox, env))
-    return Native(compiled.steps, compiled.seconds, jobs, tuple(options), lean, hits, misses)
+    return replace(native, lean=lean)
 
 
 def compile_tvm(site: Site, recipe: Recipe, requirements: Sequence[str]) -> tuple[TvmLibraries, Native | None]:
@@ -156,7 +152,7 @@ def compile_tvm(site: Site, recipe: Recipe, requirements: Sequence[str]) -> tupl
         "compiler": [str(site.toolbox.compiler.path), site.toolbox.compiler.version],
         "cuda": site.toolbox.cuda.version if site.toolbox.cuda else "",
         "requirements": sorted(requirements),
-        "tilelang": {name: _sha256(site.source / name) for name in TILELANG_IN_TVM},
+        "tilelang": [file_sha256(path) for name in TILELANG_IN_TVM if (path := site.source / name).exists()],
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     folder = site.thirdparty / f"built-{site.tvm.name}-{'-'.join(site.backends)}-{key}"
@@ -172,23 +168,17 @@ def compile_tvm(site: Site, recipe: Recipe, requirements: Sequence[str]) -> tupl
 
 def _compile_tvm(site: Site, recipe: Recipe, folder: Path) -> Native:
     folder.mkdir(parents=True, exist_ok=True)
-    build, log = folder / "build", folder / "log.txt"
-    env = build_environment(site.toolbox, site.workspace)
-    options = _options(site, recipe, optimize=False)
+    build = folder / "build"
     jobs = choose_jobs(recipe.jobs, MEMORY_PER_JOB)
-    counts = cache_counts(site.toolbox, env)
-    configure(site.toolbox.cmake, site.source, build, options, log=log, env=env, progress=site.progress)
-    ninja_file = (build / "build.ninja").read_text(encoding="utf-8")
-    targets = next(names for names in _TVM_TARGETS if f"build {names[-1]}: phony" in ninja_file)
-    compiled = compile_targets(
-        site.toolbox.ninja,
+    native = _build(
+        site,
         build,
-        targets,
+        _options(site, recipe, optimize=False),
+        {},
         jobs=jobs,
-        label=f"compiling TVM with {jobs} job{'s' if jobs > 1 else ''}, once for this TVM",
-        log=log,
-        env=env,
-        progress=site.progress,
+        log=folder / "log.txt",
+        label=f"compiling TVM with {_shown(jobs)}, once for this TVM",
+        targets=_tvm_targets,
     )
     unfinished = folder / "lib.tmp"
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -199,8 +189,47 @@ def _compile_tvm(site: Site, recipe: Recipe, folder: Path) -> Native:
     shutil.rmtree(folder / "lib", ignore_errors=True)
     unfinished.rename(folder / "lib")
     shutil.rmtree(build)
+    return native
+
+
+def _tvm_targets(build: Path) -> tuple[str, ...]:
+    ninja_file = (build / "build.ninja").read_text(encoding="utf-8")
+    return next(names for names in _TVM_TARGETS if f"build {names[-1]}: phony" in ninja_file)
+
+
+def _build(
+    site: Site,
+    build: Path,
+    options: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    jobs: int,
+    log: Path,
+    label: str,
+    targets: Callable[[Path], tuple[str, ...]] = lambda _: (),
+    keep_going: bool = False,
+) -> Native:
+    """Configure in ``build``, compile the ``targets`` it then has (all, if none are named), and say what that took."""
+    env = {**build_environment(site.toolbox, site.workspace), **variables}
+    counts = cache_counts(site.toolbox, env)
+    configure(site.toolbox.cmake, site.source, build, options, log=log, env=env, progress=site.progress)
+    compiled = compile_targets(
+        site.toolbox.ninja,
+        build,
+        targets(build),
+        jobs=jobs,
+        keep_going=keep_going,
+        label=label,
+        log=log,
+        env=env,
+        progress=site.progress,
+    )
     hits, misses = _counted_since(counts, cache_counts(site.toolbox, env))
     return Native(compiled.steps, compiled.seconds, jobs, tuple(options), False, hits, misses)
+
+
+def _shown(jobs: int) -> str:
+    return f"{jobs} job{'s' if jobs > 1 else ''}"
 
 
 def _options(site: Site, recipe: Recipe, *, optimize: bool = True) -> list[str]:
@@ -247,10 +276,6 @@ def _precompiled(site: Site, stand_in: Path) -> tuple[str, ...]:
         headers = [name for name in found if "/" not in name or (stand_in / "include" / name.strip("<>")).exists()]
         write_atomically(chosen, "\n".join(headers).encode())
     return tuple(chosen.read_text(encoding="utf-8").split())
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
 def _add_stubs(folder: Path, target: Path) -> None:

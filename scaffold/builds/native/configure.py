@@ -12,8 +12,8 @@ from pathlib import Path
 
 from scaffold.builds.process import Finished, run_logged
 from scaffold.errors import BuildFailedError
+from scaffold.files import write_atomically
 from scaffold.progress import Progress
-from scaffold.trace.store import write_atomically
 
 _MARKER = "scaffold-configured.json"
 _SOURCES = (".cc", ".cpp", ".c")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from scaffold.builds.workspace import Workspace
-from scaffold.trace.store import write_atomically
+from scaffold.files import write_atomically
 
 #: Larger groups gain little more and take more memory (``benchmarks/from_source.py``).
 LARGEST = 8

@@ -15,7 +15,7 @@ from scaffold.builds.native.recipe import Backend
 from scaffold.builds.process import probe_environment
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import MissingToolError
-from scaffold.trace.store import write_atomically
+from scaffold.files import write_atomically
 
 CudaChoice = Literal["auto", "host", "pip"]
 

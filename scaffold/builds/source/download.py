@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import time
 import urllib.error
@@ -14,6 +13,7 @@ from scaffold.builds.source.disk import writing
 from scaffold.builds.source.index import SourceArchive
 from scaffold.builds.source.web import open_url, unreachable, without_credentials
 from scaffold.errors import BuildFailedError, EnvironmentProblem
+from scaffold.files import file_sha256
 from scaffold.progress import Progress
 
 _CHUNK = 1 << 20
@@ -44,14 +44,6 @@ def download(archive: SourceArchive, folder: Path, progress: Progress, *, certif
         _require_checksum(archive, part)
         part.replace(target)
     return target
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _fetch_with_retries(archive: SourceArchive, part: Path, progress: Progress, certificate: str | None) -> None:

@@ -32,8 +32,8 @@ from scaffold.builds.source.tree import (
 from scaffold.builds.source.worktree import find_checkout
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import BuildFailedError, UnknownBuildError
+from scaffold.files import write_atomically
 from scaffold.progress import Progress
-from scaffold.trace.store import write_atomically
 
 _DEFAULT = SourceOptions()
 #: What a build makes in the folder of its source.

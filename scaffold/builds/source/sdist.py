@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from scaffold.builds.source.archive import extract
-from scaffold.builds.source.download import download, file_sha256
+from scaffold.builds.source.download import download
 from scaffold.builds.source.index import source_archive
 from scaffold.builds.source.needs import SHARED, UNUSED_SUBMODULES, needed
 from scaffold.builds.source.pip_settings import read_pip_settings
@@ -17,6 +17,7 @@ from scaffold.builds.source.shared import SharedTree, SharedTrees
 from scaffold.builds.source.tree import COMMIT_FILE, read_line
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import BuildFailedError, UsageError
+from scaffold.files import file_sha256
 from scaffold.progress import Progress
 
 

@@ -10,7 +10,7 @@ from typing import cast
 
 from scaffold.builds.source.model import SourceIdentity
 from scaffold.builds.source.tree import Entry, EntryKind, Stamp
-from scaffold.trace.store import write_atomically
+from scaffold.files import write_atomically
 
 _FORMAT = 1
 

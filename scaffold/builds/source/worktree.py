@@ -70,7 +70,7 @@ def find_checkout(rest: str, workspace: Workspace) -> Checkout:
     """
     if rest:
         root = Path(rest).expanduser().resolve()
-        if not _is_tilelang(root):
+        if not is_tilelang(root):
             what = "is no TileLang checkout" if root.is_dir() else "is not there"
             raise UnknownBuildError(
                 f"{root} {what}", hint="name a folder with CMakeLists.txt, src/ and tilelang/: worktree:DIR"
@@ -78,7 +78,7 @@ def find_checkout(rest: str, workspace: Workspace) -> Checkout:
         return _checkout(root, workspace)
     here = Path.cwd()
     for folder in (here, *here.parents, workspace.root / "tilelang"):
-        if _is_tilelang(folder) and not folder.resolve().is_relative_to(workspace.builds):
+        if is_tilelang(folder) and not folder.resolve().is_relative_to(workspace.builds):
             return _checkout(folder.resolve(), workspace)
     raise UnknownBuildError(
         f"no TileLang checkout around {here}, and none in {workspace.root / 'tilelang'}",
@@ -91,9 +91,13 @@ def _checkout(root: Path, workspace: Workspace) -> Checkout:
     return Checkout(root, workspace.root.relative_to(root).as_posix() if inside else "")
 
 
-def _is_tilelang(folder: Path) -> bool:
+def is_tilelang(folder: Path) -> bool:
+    """Whether TileLang's source lies there; no for a folder that cannot be read."""
     expected = ("CMakeLists.txt", "tilelang/__init__.py")
-    return (folder / "src").is_dir() and all((folder / path).is_file() for path in expected)
+    try:
+        return (folder / "src").is_dir() and all((folder / path).is_file() for path in expected)
+    except OSError:
+        return False
 
 
 def git_files(root: Path, *, skip: str = "") -> Iterator[str]:

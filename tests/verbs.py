@@ -1,0 +1,18 @@
+"""Run the command line in this process."""
+
+from __future__ import annotations
+
+import signal
+
+from scaffold.cli.main import main
+
+
+def run_verb(*argv: str) -> int:
+    """The exit code; the handlers that ``main`` sets for its own process do not stay behind."""
+    previous = signal.getsignal(signal.SIGTERM)
+    try:
+        return main(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
