@@ -49,6 +49,18 @@ def kernels(session: nox.Session) -> None:
 
 
 @nox.session
+def passes(session: nox.Session) -> None:
+    """Say where each pass is, or all about one: nox -s passes -- LowerTileOp."""
+    verb(session, "passes")
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run upstream's examples and their tests on the GPUs here: nox -s examples -- gemm flash_attention."""
+    verb(session, "examples")
+
+
+@nox.session
 def builds(session: nox.Session) -> None:
     """List the TileLang builds of the workspace, or add one: nox -s builds -- add wheel:0.1.13."""
     verb(session, "builds")
@@ -69,7 +81,7 @@ def bundle(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test that this machine can run; skips name what is missing."""
-    session.install("-e", ".", *group("test"))
+    session.install("-e", ".[cluster]", *group("test"))
     session.run("python", "-m", "pytest", "-n", "auto", "--maxprocesses", "8", *session.posargs)
 
 

@@ -77,9 +77,35 @@ class OversizedKernelError(UsageError):
 
 
 class KernelSourceError(UsageError):
-    """The user's file cannot be used: it raises, or holds no kernel."""
+    """The user's file cannot be used: it raises, or holds no kernel.
+
+    ``gap`` says what it asks TileLang for that the build does not have, where the error is of that kind.
+    """
 
     code = "kernel-source"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        context: Mapping[str, object] | None = None,
+        gap: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, context=context)
+        self.gap = gap
+
+
+class KernelApiError(KernelSourceError):
+    """A kernel is written for an API that one of two builds does not have."""
+
+    code = "kernel-api"
+
+
+class SameBuildError(UsageError):
+    """Two builds were asked for, and both are one and the same."""
+
+    code = "same-build"
 
 
 class UnknownPassError(UsageError):
@@ -137,8 +163,20 @@ class ProbeTimeoutError(ProbeError):
     code = "probe-timeout"
 
 
+class TaskLostError(ProbeError):
+    """The worker of a cluster died with a task; it is not tried again."""
+
+    code = "task-lost"
+
+
 class EmptyCaptureError(ProbeError):
     code = "empty-capture"
+
+
+class NothingCompiledError(ProbeError):
+    """A script was run, and no kernel came of it."""
+
+    code = "nothing-compiled"
 
 
 class LoweringFailedError(ProbeError):

@@ -14,6 +14,7 @@ from scaffold.builds.gpu import find_gpu
 from scaffold.builds.libraries import hash_libraries
 from scaffold.builds.machine_code import MachineCode, compile_cuda, find_toolchain
 from scaffold.builds.probing import run_probe
+from scaffold.builds.serving import ProbeServer
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import EmptyCaptureError
 from scaffold.probe.protocol import KernelRequest
@@ -44,6 +45,14 @@ class CaptureOptions:
     timeout_s: float = DEFAULT_TIMEOUT_S
 
 
+@dataclass(frozen=True)
+class Captured:
+    """A trace, and the folders of headers its source includes, which are this machine's and in no trace."""
+
+    file: TraceFile
+    include_dirs: tuple[str, ...] = ()
+
+
 def capture(
     request: KernelRequest,
     build: Build,
@@ -62,21 +71,51 @@ def capture(
     KernelSourceError, ProbeError, ProbeTimeoutError, EnvironmentProblem
         As :func:`~scaffold.builds.probing.run_probe` says.
     """
-    started = datetime.datetime.now(datetime.timezone.utc)
     with progress.step(f"lowering {request.name} for {request.target} in {build.name}"):
-        probed = run_probe(
-            "capture", request, build, workspace=workspace, progress=progress, timeout_s=options.timeout_s
+        captured = capture_ir(
+            request, build, workspace=workspace, progress=progress, argv=argv, timeout_s=options.timeout_s
         )
-    spool, failure = probed.spool, probed.failure
-    if failure is None and not spool.passes:
+    if not options.machine_code:
+        return captured.file
+    return with_machine_code(captured, build, workspace=workspace, progress=progress)
+
+
+def capture_ir(
+    request: KernelRequest,
+    build: Build,
+    *,
+    workspace: Workspace,
+    progress: Progress,
+    argv: Sequence[str],
+    timeout_s: float,
+    server: ProbeServer | None = None,
+) -> Captured:
+    """:func:`capture` without machine code, as a child of ``server`` where there is one."""
+    started = datetime.datetime.now(datetime.timezone.utc)
+    probed = run_probe(
+        "capture", request, build, workspace=workspace, progress=progress, timeout_s=timeout_s, server=server
+    )
+    if probed.failure is None and not probed.spool.passes:
         raise EmptyCaptureError(
             f"{request.name} lowered without running a single pass",
             hint="something stood between the kit and the compiler: a kernel taken from a cache, or code that opens a "
             "PassContext of its own; name the function that returns the PrimFunc",
         )
+    return captured_of(probed.spool, probed.failure, request, build, workspace=workspace, started=started, argv=argv)
+
+
+def captured_of(
+    spool: Spool,
+    failure: Failure | None,
+    request: KernelRequest,
+    build: Build,
+    *,
+    workspace: Workspace,
+    started: datetime.datetime,
+    argv: Sequence[str],
+) -> Captured:
+    """What a probe wrote of one lowering, as a trace with its run."""
     trace, texts = _assemble(spool, failure, request, build, workspace)
-    if options.machine_code:
-        trace, texts = _with_machine_code(trace, texts, spool, build, workspace, progress)
     run = RunRecord(
         schema_version=SCHEMA_VERSION,
         started_at=started.isoformat(timespec="seconds"),
@@ -85,7 +124,7 @@ def capture(
         lowering_ms=spool.lowered["lowering_ms"] if spool.lowered else None,
         timings=tuple(sorted(spool.timings, key=lambda timing: timing.sequence)),
     )
-    return TraceFile(trace, texts, run)
+    return Captured(TraceFile(trace, texts, run), tuple(spool.source["include_dirs"]) if spool.source else ())
 
 
 def _assemble(
@@ -136,27 +175,28 @@ def _source_name(target: str) -> str:
     return {"cuda": "kernel.cu", "hip": "kernel.hip", "metal": "kernel.metal"}.get(target.partition(":")[0], "kernel.c")
 
 
-def _with_machine_code(
-    trace: Trace, texts: dict[str, str], spool: Spool, build: Build, workspace: Workspace, progress: Progress
-) -> tuple[Trace, dict[str, str]]:
+def with_machine_code(captured: Captured, build: Build, *, workspace: Workspace, progress: Progress) -> TraceFile:
+    """The trace with PTX, SASS and resources of its source, or with the reason why it has none."""
+    file, trace = captured.file, captured.file.trace
     source = trace.artifact("source")
     kind, _, arch = trace.kernel.target.partition(":")
-    if source is None or source.digest is None or spool.source is None:
+    if source is None or source.digest is None:
         made = MachineCode(missing="there is no source to compile")
     elif kind != "cuda":
         made = MachineCode(missing=f"it is made for cuda only, not for {kind}")
     else:
         made = compile_cuda(
-            texts[source.digest],
+            file.text(source.digest),
             arch=arch,
-            include_dirs=spool.source["include_dirs"],
+            include_dirs=captured.include_dirs,
             pass_configs=trace.kernel.pass_configs,
             headers_key="".join(library.sha256 for library in trace.build.libraries),
             toolchain=find_toolchain(Path(build.python)),
             workspace=workspace,
             progress=progress,
         )
-    return _add(trace, texts, made)
+    trace, texts = _add(trace, dict(file.texts), made)
+    return replace(file, trace=trace, texts=texts)
 
 
 def _add(trace: Trace, texts: dict[str, str], made: MachineCode) -> tuple[Trace, dict[str, str]]:

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from scaffold.builds.content import FileHashes
 from scaffold.builds.workspace import Workspace
-from scaffold.files import file_sha256, write_atomically
 from scaffold.trace.model import LoadedLibrary
 
 
 def hash_libraries(paths: Iterable[str], workspace: Workspace) -> tuple[LoadedLibrary, ...]:
-    """Hash each library once per content: the cache is keyed by path, size, and time of change in nanoseconds."""
-    cache_path = workspace.cache / "libraries.json"
-    try:
-        cache: dict[str, str] = json.loads(cache_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        cache = {}
-    found, changed = [], False
+    """Name and hash of each library that is there."""
+    hashes = FileHashes(workspace.cache / "libraries.json")
+    found = []
     for path in map(Path, paths):
-        try:
-            status = path.stat()
-            key = f"{path}|{status.st_size}|{status.st_mtime_ns}"
-            if key not in cache:
-                cache[key] = file_sha256(path)
-                changed = True
-        except OSError:
-            continue
-        found.append(LoadedLibrary(path.name, cache[key]))
-    if changed:
-        write_atomically(cache_path, json.dumps(cache, indent=1, sort_keys=True).encode())
+        with contextlib.suppress(OSError):
+            found.append(LoadedLibrary(path.name, hashes.of(path)))
+    hashes.save()
     return tuple(sorted(found, key=lambda library: library.name))

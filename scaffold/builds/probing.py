@@ -9,11 +9,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from scaffold.builds.api_gap import api_gap
 from scaffold.builds.build import Build
 from scaffold.builds.process import Finished, probe_environment, run_logged
+from scaffold.builds.serving import MEMORY_SHARE, ProbeServer, probe_variables
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import EnvironmentProblem, KernelSourceError, ProbeError, ProbeTimeoutError
 from scaffold.probe import start
+from scaffold.probe.failure import POINTING
 from scaffold.probe.protocol import PROTOCOL_VERSION, CaptureRequest, KernelRequest, encode_request
 from scaffold.progress import Progress
 from scaffold.trace.model import Failure
@@ -35,9 +38,16 @@ class Probed:
 
 
 def run_probe(
-    job: str, request: KernelRequest, build: Build, *, workspace: Workspace, progress: Progress, timeout_s: float
+    job: str,
+    request: KernelRequest,
+    build: Build,
+    *,
+    workspace: Workspace,
+    progress: Progress,
+    timeout_s: float,
+    server: ProbeServer | None = None,
 ) -> Probed:
-    """Run ``job`` (``capture``, ``run``) for ``request`` in ``build``.
+    """Run ``job`` (``capture``, ``run``) for ``request`` in ``build``, as a child of ``server`` where there is one.
 
     Raises
     ------
@@ -48,26 +58,13 @@ def run_probe(
     EnvironmentProblem
         If TileLang does not import in ``build``.
     """
-    folder = _own_folder(workspace)
+    folder = own_folder(workspace)
     keep = False
     try:
         spool_path = folder / "spool.jsonl"
         document = encode_request(CaptureRequest(PROTOCOL_VERSION, request, str(spool_path)))
         (folder / "request.json").write_text(json.dumps(document), encoding="utf-8")
-        # A kernel cache of its own, switched off besides: what is asked for is compiled, here and now.
-        environment = probe_environment(
-            {
-                "TILELANG_DISABLE_CACHE": "1",
-                "TILELANG_CACHE_DIR": str(folder / "cache"),
-                "TMPDIR": str(folder),
-                # Sets of strings in TileLang's own Python keep one order from run to run.
-                "PYTHONHASHSEED": "0",
-            }
-        )
-        command = [build.python, str(Path(start.__file__)), job, str(folder / "request.json")]
-        finished = run_logged(
-            command, log=folder / "log", progress=progress, env=environment, cwd=folder, timeout_s=timeout_s
-        )
+        finished = run_in(job, build, folder, server=server, progress=progress, timeout_s=timeout_s)
         spool = read_spool(spool_path)
         failure = _judge(spool, finished, request, build, workspace=workspace, timeout_s=timeout_s)
         keep = failure is not None and failure.stage == "crash"
@@ -77,13 +74,30 @@ def run_probe(
         raise
     finally:
         if keep:
-            _keep(folder, workspace)
+            keep_for_a_look(folder, workspace)
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def run_in(
+    job: str, build: Build, folder: Path, *, server: ProbeServer | None, progress: Progress, timeout_s: float
+) -> Finished:
+    """Run ``job`` for ``folder/request.json`` in ``build``: as a child of ``server``, or in a process of its own."""
+    if server is not None:
+        return server.run(job, folder, timeout_s=timeout_s, memory_bytes=memory_limit())
+    command = [build.python, str(Path(start.__file__)), job, str(folder / "request.json")]
+    environment = probe_environment(probe_variables(folder))
+    return run_logged(command, log=folder / "log", progress=progress, env=environment, cwd=folder, timeout_s=timeout_s)
+
+
+def memory_limit() -> int:
+    """What one kernel of many may use, in bytes."""
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)
+
+
 def last_line(text: str) -> str:
-    """The end of an error's message, where TVM puts what it is about."""
-    return next(iter(reversed(text.strip().splitlines())), "it said nothing")
+    """The end of an error's message, where TVM puts what it is about; not the lines by which TileLang shows it."""
+    said = [line for line in text.strip().splitlines() if not POINTING.match(line)]
+    return said[-1].strip() if said else "it said nothing"
 
 
 def _judge(
@@ -109,6 +123,7 @@ def _judge(
             f"{request.source} gave no kernel: {said}",
             hint="mend it, or say other parameters and pass configs with --set K=V",
             context={} if spool.users_fault else {"traceback": _users_part(failure.traceback, request)},
+            gap=api_gap(failure),
         )
     if failure is None and (not spool.ended or finished.returncode != 0):
         return _crash(spool, finished, build, workspace)
@@ -116,15 +131,26 @@ def _judge(
 
 
 def _crash(spool: Spool, finished: Finished, build: Build, workspace: Workspace) -> Failure:
-    how = f"signal {-finished.returncode}" if finished.returncode < 0 else f"exit code {finished.returncode}"
     if not spool.passes and spool.unfinished is None:
         raise ProbeError(
-            f"the probe in {build.name} died before the first pass ({how})",
+            f"the probe in {build.name} died before the first pass ({_how(finished)})",
             hint=f"what it left is in {workspace.runs}",
             context={"its last lines": _last_words(finished)},
         )
+    return crash_of(spool, finished)
+
+
+def crash_of(spool: Spool, finished: Finished) -> Failure:
+    """The failure of a lowering whose process died in it."""
     sequence, name = spool.unfinished or (None, None)
+    how = _how(finished)
     return Failure("crash", sequence, name, how, finished.tail(1) or how, _last_words(finished))
+
+
+def _how(finished: Finished) -> str:
+    if finished.timed_out:
+        return "time limit"
+    return f"signal {-finished.returncode}" if finished.returncode < 0 else f"exit code {finished.returncode}"
 
 
 def _last_words(finished: Finished) -> str:
@@ -137,7 +163,7 @@ def _last_words(finished: Finished) -> str:
     return "\n".join([lines[fatal], *frames[:6]])
 
 
-def _own_folder(workspace: Workspace) -> Path:
+def own_folder(workspace: Workspace) -> Path:
     """A folder for one probe, named by our process; those of processes that are gone are cleared away."""
     parent = workspace.folder(workspace.root / "tmp")
     for left in parent.iterdir():
@@ -165,7 +191,7 @@ def _users_part(traceback: str, request: KernelRequest) -> str:
     return "\n".join(lines[at] for at in sorted(kept) if at < len(lines))
 
 
-def _keep(folder: Path, workspace: Workspace) -> None:
+def keep_for_a_look(folder: Path, workspace: Workspace) -> None:
     """Keep what a dead probe left, for a look; the newest few only."""
     kept = workspace.folder(workspace.runs)
     shutil.copytree(folder, kept / folder.name, ignore=shutil.ignore_patterns("cache"), dirs_exist_ok=True)

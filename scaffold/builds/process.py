@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -43,6 +43,10 @@ _PASSED_ON = frozenset(
 _PASSED_ON_PREFIXES = ("LC_", "CUDA", "NVIDIA", "NVCC", "ROCM", "HIP", "HSA", "OMP_", "SCAFFOLD_PROBE_")
 
 
+#: The end of a log is read no further back than this: a script may print without end.
+_MOST_TAIL_BYTES = 256 * 1024
+
+
 @dataclass(frozen=True)
 class Finished:
     """How a process ended; ``returncode`` is negative for a signal."""
@@ -50,11 +54,14 @@ class Finished:
     returncode: int
     log: Path
     timed_out: bool = False
+    most_memory_bytes: int | None = None
 
     def tail(self, lines: int = 20) -> str:
         if not self.log.exists():
             return ""
-        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        with self.log.open("rb") as file:
+            file.seek(-min(_MOST_TAIL_BYTES, file.seek(0, os.SEEK_END)), os.SEEK_END)
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
 
 
 def probe_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -75,7 +82,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 """
 
 
-def _bound_command(command: Sequence[str]) -> list[str]:
+def bound_command(command: Sequence[str]) -> list[str]:
     """``command``, made to end with us."""
     return [sys.executable, "-I", "-S", "-c", _BOUND_TO_US, *command]
 
@@ -99,7 +106,7 @@ def run_logged(
     progress.echo(shlex.join(command))
     with log.open("ab") as output:
         process = subprocess.Popen(
-            _bound_command(command) if bound else command,
+            bound_command(command) if bound else command,
             stdin=subprocess.DEVNULL,
             stdout=output if on_line is None else subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -137,8 +144,18 @@ def _pass_on(process: subprocess.Popen[bytes], output: IO[bytes], on_line: Calla
             on_line(line.decode(errors="replace").rstrip("\n"))
 
 
+@contextlib.contextmanager
+def ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Count ``process`` among those that :func:`end_all` ends."""
+    _RUNNING.add(process)
+    try:
+        yield
+    finally:
+        _RUNNING.discard(process)
+
+
 def end_all() -> None:
-    """End every process that :func:`run_logged` still waits for."""
+    """End every process that :func:`run_logged` still waits for, and every one that runs under our watch."""
     for process in list(_RUNNING):
         _end_group(process)
 

@@ -24,6 +24,8 @@ VERBS = {
     "tir-diff": ("scaffold.cli.tir_diff", "show what each pass did to a kernel, or where two settings part"),
     "tir-dump": ("scaffold.cli.tir_dump", "write the module after every pass as numbered files, for grep"),
     "kernels": ("scaffold.cli.kernels", "list the kernel zoo, or show one kernel"),
+    "passes": ("scaffold.cli.passes", "say where each pass is: source line, wrapper, pipelines, tests, docs"),
+    "examples": ("scaffold.cli.examples", "run upstream's examples and their tests on the GPUs there are"),
     "doctor": ("scaffold.cli.doctor", "say what this machine has and lacks, and the command that mends it"),
     "builds": ("scaffold.cli.builds", "list the TileLang builds of this workspace, add, show or remove some"),
     "bundle": ("scaffold.cli.bundle", "make one file that sets the kit up on a machine without a network"),

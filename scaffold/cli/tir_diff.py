@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from scaffold.cli.comparing import compare_sides
+from scaffold.cli.corpus import add_many, is_script, run_many
 from scaffold.cli.options import (
     Output,
     Parser,
@@ -19,22 +20,34 @@ from scaffold.cli.options import (
     whole_number,
     write_result,
 )
+from scaffold.cli.pass_links import links_of
 from scaffold.cli.tracing import (
     Session,
     Side,
     obtain,
     open_session,
     plan,
+    refuse_same,
     settings_of,
     trace_path,
     with_build,
 )
+from scaffold.diff.model import TwoSides
 from scaffold.diff.one_side import effects_of
-from scaffold.errors import ExitCode, OversizedKernelError, UnknownPassError, UsageError
+from scaffold.diff.two_sides import compare
+from scaffold.errors import (
+    ExitCode,
+    NothingCompiledError,
+    OversizedKernelError,
+    ScaffoldError,
+    UnknownPassError,
+    UsageError,
+)
 from scaffold.kernels.spec import Settings, parse_spec
 from scaffold.kernels.target import shared_limit
 from scaffold.progress import Progress
 from scaffold.report.build import report_one_side, report_two_sides, texts_of
+from scaffold.report.links import with_sources
 from scaffold.report.terminal import TerminalOptions, make_console, matches, print_report, render_text
 from scaffold.report.view import Report, Texts
 from scaffold.trace.model import TraceFile
@@ -50,6 +63,40 @@ def run(argv: Sequence[str]) -> int:
     progress = progress_of(namespace)
     output = output_of(namespace)
     session = open_session(namespace, progress, ("tir-diff", *argv))
+    if not namespace.kernels and not namespace.corpus:
+        raise UsageError("no kernel is named", hint="name one (gemm), a script (path/to/file.py), or say --corpus")
+    if _are_many(namespace):
+        try:
+            return run_many(namespace, session, output, show=lambda files: _show(session, files, namespace, output))
+        except NothingCompiledError as nothing:
+            if namespace.corpus or len(namespace.kernels) > 1:
+                raise
+            _require_only_function(namespace, nothing)
+            progress.say(f"{namespace.kernels[0]} compiles nothing when it is run: lowering its only kernel")
+    return _run_one(namespace, session, output)
+
+
+def _are_many(namespace: argparse.Namespace) -> bool:
+    """Whether this is about several kernels, or a script to be run; a parameter is one of a function of a file."""
+    if namespace.corpus or len(namespace.kernels) > 1:
+        return True
+    if not is_script(namespace.kernels[0]):
+        return False
+    sides = (("--baseline", namespace.baseline), ("--candidate", namespace.candidate))
+    specs = [parse_spec(text, flag=flag) for flag, text in sides if text and not text.endswith(SUFFIX)]
+    return not any(settings.parameters for settings in (settings_of(namespace), *specs))
+
+
+def _require_only_function(namespace: argparse.Namespace, nothing: NothingCompiledError) -> None:
+    """Raise ``nothing`` unless the file holds one function that looks like a kernel."""
+    try:
+        plan(namespace.kernels[0], settings_of(namespace))
+    except ScaffoldError:
+        raise nothing from None
+
+
+def _run_one(namespace: argparse.Namespace, session: Session, output: Output) -> int:
+    progress = session.progress
     settings = _sides_settings(namespace)
     sides = [plan(kernel, one) for kernel, one in settings]
     if namespace.dry_run:
@@ -57,13 +104,34 @@ def run(argv: Sequence[str]) -> int:
             _describe(side, one, session)
         return int(ExitCode.OK)
     sides = [with_build(session, side, one) for side, (_, one) in zip(sides, settings, strict=True)]
+    if len(sides) == 2 and sides[0].build and sides[1].build:
+        refuse_same(sides[0].build, sides[1].build, session.workspace)
     files = obtain(session, sides)
     report, files = _report(session, sides, files, namespace)
-    _check_passes(report, namespace.passes)
-    _emit(report, texts_of(*files), output, namespace, progress)
+    code = _tell(report, files, namespace, session, output)
     for side, file in zip(sides, files, strict=True):
         if side.trace is None:
             progress.say(f"trace: {_shown(session, file)}")
+    return code
+
+
+def _show(session: Session, files: list[TraceFile], namespace: argparse.Namespace, output: Output) -> int:
+    """The report of one kernel of a script, lowered already."""
+    if len(files) == 1:
+        result = effects_of(files[0], context=namespace.context)
+        report = report_one_side(files[0], result, next_command=_next_one(namespace))
+    else:
+        compared = compare(files[0], files[1], context=namespace.context)
+        report = report_two_sides(files[0], files[1], compared, next_command=_next_two(namespace, _position(compared)))
+    return _tell(report, files, namespace, session, output)
+
+
+def _tell(
+    report: Report, files: Sequence[TraceFile], namespace: argparse.Namespace, session: Session, output: Output
+) -> int:
+    report = with_sources(report, links_of(files, session.workspace, session.progress))
+    _check_passes(report, namespace.passes)
+    _emit(report, texts_of(*files), output, namespace, session.progress)
     return _exit_code(report, files, check=namespace.check)
 
 
@@ -73,7 +141,12 @@ def _parser() -> Parser:
         "Show what each pass did to a kernel; with two SPECs, which pass makes the two lowerings part, and where.",
         example="tir-diff gemm --baseline num_stages=2 --candidate num_stages=3 --target cuda:sm_80",
     )
-    parser.add_argument("kernel", help="a zoo kernel (gemm), path/to/file.py::function, or a recorded .tltrace")
+    parser.add_argument(
+        "kernels",
+        nargs="*",
+        metavar="kernel",
+        help="a zoo kernel (gemm), a script (path/to/file.py), one function of it (file.py::function), or a .tltrace",
+    )
     group = parser.add_argument_group(
         "two sides", "SPEC is a comma list of build=…, target=…, param=value, pass.config=value"
     )
@@ -90,6 +163,7 @@ def _parser() -> Parser:
     group.add_argument(
         "--context", metavar="N", type=whole_number, default=3, help="equal lines around a change (default: 3)"
     )
+    add_many(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what would be compiled, and stop")
     add_kernel(parser)
     add_output(parser)
@@ -103,13 +177,13 @@ def _sides_settings(namespace: argparse.Namespace) -> list[tuple[str, Settings]]
     if namespace.baseline is None and namespace.candidate is None:
         if namespace.check:
             raise UsageError("--check compares two sides", hint="add --baseline SPEC or --candidate SPEC")
-        return [(namespace.kernel, common)]
+        return [(namespace.kernels[0], common)]
     sides = []
     for flag, text in (("--baseline", namespace.baseline), ("--candidate", namespace.candidate)):
         if text is not None and text.endswith(SUFFIX):
             sides.append((text, Settings()))
         else:
-            sides.append((namespace.kernel, common.overlaid(parse_spec(text or "", flag=flag))))
+            sides.append((namespace.kernels[0], common.overlaid(parse_spec(text or "", flag=flag))))
     return sides
 
 
@@ -130,21 +204,24 @@ def _report(
         result = effects_of(files[0], context=namespace.context)
         return report_one_side(files[0], result, next_command=_next_one(namespace)), files
     compared = compare_sides(session, sides, files, context=namespace.context)
-    finding = compared.result.reshaped or compared.result.introduced
-    position = None if finding is None or finding.position is None else finding.position + 1
-    report = report_two_sides(*compared.files, compared.result, next_command=_next_two(namespace, position))
-    return report, list(compared.files)
+    following = _next_two(namespace, _position(compared.result))
+    return report_two_sides(*compared.files, compared.result, next_command=following), list(compared.files)
+
+
+def _position(result: TwoSides) -> int | None:
+    finding = result.telling
+    return None if finding is None or finding.position is None else finding.position + 1
 
 
 def _next_one(namespace: argparse.Namespace) -> str:
-    words = ["tir-diff", namespace.kernel, *_repeated(namespace)]
+    words = ["tir-diff", namespace.kernels[0], *_repeated(namespace)]
     if namespace.passes or namespace.patch:
         return command_line(*words, "-o", "report.html")
     return command_line(*words, "--pass", "LowerTileOp")
 
 
 def _next_two(namespace: argparse.Namespace, position: int | None) -> str:
-    words = ["tir-diff", namespace.kernel, *_repeated(namespace)]
+    words = ["tir-diff", namespace.kernels[0], *_repeated(namespace)]
     words += ["--baseline", namespace.baseline] if namespace.baseline is not None else []
     words += ["--candidate", namespace.candidate] if namespace.candidate is not None else []
     if position is None or namespace.passes:
@@ -154,6 +231,7 @@ def _next_two(namespace: argparse.Namespace, position: int | None) -> str:
 
 def _repeated(namespace: argparse.Namespace) -> list[str]:
     words = [word for item in namespace.set for word in ("--set", item)]
+    words += ["--kernel", namespace.kernel] if namespace.kernel else []
     words += ["--target", namespace.target] if namespace.target else []
     return words + (["--build", namespace.build] if namespace.build else [])
 

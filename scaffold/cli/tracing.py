@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import re
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.builds.build import Build
 from scaffold.builds.capture import CaptureOptions, capture
+from scaffold.builds.content import content_digest
 from scaffold.builds.gpu import default_target
 from scaffold.builds.process import end_all
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
-from scaffold.errors import TraceFileError, UsageError
+from scaffold.errors import KernelApiError, KernelSourceError, SameBuildError, TraceFileError, UsageError
 from scaffold.kernels.resolve import resolve
 from scaffold.kernels.spec import Settings, parse_assignments
 from scaffold.probe.protocol import KernelRequest
@@ -81,6 +83,24 @@ def with_build(session: Session, side: Side, settings: Settings) -> Side:
     return side if side.trace else Side(None, side.request, session.store.get(settings.build))
 
 
+def refuse_same(baseline: Build, candidate: Build, workspace: Workspace) -> None:
+    """Refuse two names for one and the same TileLang: whatever came of it would be of no difference.
+
+    Raises
+    ------
+    SameBuildError
+        If so.
+    """
+    if baseline.name == candidate.name:
+        return
+    ours, theirs = content_digest(baseline, workspace), content_digest(candidate, workspace)
+    if ours == theirs:
+        raise SameBuildError(
+            f"{baseline.name} and {candidate.name} are the same TileLang, file by file ({ours[:12]})",
+            hint="name the other build; or the same one on both sides, to compare it with itself",
+        )
+
+
 def obtain(session: Session, sides: list[Side]) -> list[TraceFile]:
     """The traces of all sides, captured side by side, and kept in the workspace."""
     if len(sides) == 1:
@@ -89,10 +109,29 @@ def obtain(session: Session, sides: list[Side]) -> list[TraceFile]:
     try:
         futures = [pool.submit(_obtain_one, session, side) for side in sides]
         return [future.result() for future in futures]
+    except KernelSourceError as error:
+        raise _told_of_both(error, sides, futures) from error
     finally:
         # On an error or an interrupt the other side's probe must not run on.
         end_all()
         pool.shutdown(wait=True)
+
+
+def _told_of_both(
+    error: KernelSourceError, sides: Sequence[Side], futures: Sequence[Future[TraceFile]]
+) -> KernelSourceError:
+    """The error of one side, said as what it is where the other side has what this one lacks."""
+    (failed, other) = (0, 1) if futures[0].done() and futures[0].exception() is error else (1, 0)
+    side = sides[failed]
+    if error.gap is None or side.request is None or side.build is None or futures[other].exception() is not None:
+        return error
+    return KernelApiError(
+        f"{side.request.name} is written for an API that {side.build.name} does not have: {error.gap} "
+        f"(there in {futures[other].result().trace.build.name})",
+        hint="compare two builds that both have it, or write the kernel so that either takes it",
+        context=error.context,
+        gap=error.gap,
+    )
 
 
 def obtain_again(session: Session, side: Side) -> TraceFile:

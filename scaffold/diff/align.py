@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scaffold.diff.text import opcodes
 from scaffold.trace.model import PassRecord
@@ -12,11 +12,30 @@ from scaffold.trace.model import PassRecord
 
 @dataclass(frozen=True)
 class PassPair:
-    """A pass on both sides, or on one. ``moved``: the other side runs it too, at another place in the order."""
+    """A pass on both sides, or on one.
+
+    ``moved``: the other side runs it too, at another place in the order. ``renamed``: what each side runs has another
+    name, and was paired by what it does; the ``parts`` are the passes that do it, more than one where it was split.
+    """
 
     baseline: PassRecord | None
     candidate: PassRecord | None
     moved: bool = False
+    renamed: bool = False
+    baseline_parts: tuple[PassRecord, ...] = ()
+    candidate_parts: tuple[PassRecord, ...] = ()
+
+    @property
+    def is_alone(self) -> bool:
+        return self.baseline is None or self.candidate is None
+
+    @property
+    def record(self) -> PassRecord:
+        """The pass, of the baseline where it runs there."""
+        record = self.baseline or self.candidate
+        if record is None:
+            raise ValueError("a pair holds at least one pass")
+        return record
 
 
 def align_passes(baseline: Sequence[PassRecord], candidate: Sequence[PassRecord]) -> list[PassPair]:
@@ -52,13 +71,8 @@ def _key(record: PassRecord) -> str:
 
 
 def _marked_moved(pairs: Sequence[PassPair]) -> list[PassPair]:
-    alone = [pair for pair in pairs if pair.baseline is None or pair.candidate is None]
+    alone = [pair for pair in pairs if pair.is_alone]
     ours = {_key(pair.baseline) for pair in alone if pair.baseline is not None}
     theirs = {_key(pair.candidate) for pair in alone if pair.candidate is not None}
     both = ours & theirs
-    return [
-        PassPair(pair.baseline, pair.candidate, moved=True)
-        if (pair.baseline is None or pair.candidate is None) and _key(pair.baseline or pair.candidate) in both  # type: ignore[arg-type]
-        else pair
-        for pair in pairs
-    ]
+    return [replace(pair, moved=True) if pair.is_alone and _key(pair.record) in both else pair for pair in pairs]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from scaffold.diff.annotations import without_annotations
 from scaffold.diff.model import Degree
 from scaffold.diff.names import rename
 from scaffold.diff.text import opcodes
@@ -37,12 +38,13 @@ def _effects(texts: Texts, mapping: Mapping[str, str]) -> tuple[Counter[str], Co
     """Both effects as multisets of signed lines."""
     base_before, base_after, cand_before, cand_after = texts
     return (
-        _effect(base_before, base_after),
-        _effect(rename(cand_before, mapping), rename(cand_after, mapping)),
+        signed_multiset(base_before, base_after),
+        signed_multiset(rename(cand_before, mapping), rename(cand_after, mapping)),
     )
 
 
-def _effect(before: Sequence[str], after: Sequence[str]) -> Counter[str]:
+def signed_multiset(before: Sequence[str], after: Sequence[str]) -> Counter[str]:
+    """Lines that there are fewer of, and more of, after than before."""
     counts = Counter(after)
     counts.subtract(before)
     return Counter({f"{'+' if n > 0 else '-'}{line}": abs(n) for line, n in counts.items() if n})
@@ -59,7 +61,9 @@ def effect_degree(texts: Texts, mapping: Mapping[str, str]) -> Degree:
     for degree, blank in ((Degree.NAMES, nameless), (Degree.VALUES, shape_of)):
         if _blanked(ours, blank) == _blanked(theirs, blank):
             return degree
-    return Degree.SHAPE
+    base_before, base_after, cand_before, cand_after = map(without_annotations, texts)
+    ours, theirs = _effects((base_before, base_after, cand_before, cand_after), mapping)
+    return Degree.ANNOTATIONS if _blanked(ours, shape_of) == _blanked(theirs, shape_of) else Degree.SHAPE
 
 
 def moves_alike(texts: Texts, mapping: Mapping[str, str]) -> bool:

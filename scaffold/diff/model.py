@@ -28,12 +28,30 @@ class Status(str, Enum):
 
 
 class Degree(str, Enum):
-    """How deep a difference goes. ``VALUES``: numbers and strings, ``SHAPE``: statements and operations."""
+    """How deep a difference goes.
+
+    ``VALUES``: numbers and strings. ``ANNOTATIONS``: what statements say of themselves, the statements being the same.
+    ``SHAPE``: statements and operations.
+    """
 
     NONE = "none"
     NAMES = "names"
     VALUES = "values"
+    ANNOTATIONS = "annotations"
     SHAPE = "shape"
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far two modules are apart: lines that differ at all, in annotations, and in statements."""
+
+    lines: int = 0
+    annotation_lines: int = 0
+    shape_lines: int = 0
+
+    def of(self, degree: Degree) -> int:
+        """The lines that count in ``degree``."""
+        return {Degree.SHAPE: self.shape_lines, Degree.ANNOTATIONS: self.annotation_lines}.get(degree, self.lines)
 
 
 @dataclass(frozen=True)
@@ -68,16 +86,27 @@ class OneSide:
 
 @dataclass(frozen=True)
 class PassComparison:
-    """One pass on both sides.
+    """One pass on both sides, or on one of them.
 
     Parameters
     ----------
+    renamed
+        What the candidate calls the pass, where that is another name and the pass was known by what it does; several
+        names where it was split.
+    introduces
+        Whether the sides are further apart after it than before it, and in what ``degree``.
+    gone_after
+        The pass after which the difference that this one introduced is there no more; empty where it stays.
     degree
         How deep the *effects* differ.
     effect_lines
         Lines that one side's effect has and the other's has not.
     state_lines
         Lines in which the sides differ after the pass, counted the same way.
+    printed_lines
+        Further lines that the two releases only write differently, after the pass.
+    before, after
+        How far the sides are apart before it and after it.
     hunks
         Baseline against candidate after the pass, around what this pass made different; lines that differed before it
         are marked ``carried``. For a pass on one side only: its own effect.
@@ -101,6 +130,17 @@ class PassComparison:
     hidden_hunks: int
     metrics: tuple[MetricDelta, ...]
     names: tuple[tuple[str, str], ...] = ()
+    renamed: str = ""
+    introduces: bool = False
+    gone_after: str = ""
+    printed_lines: int = 0
+    before: Distance = Distance()
+    after: Distance = Distance()
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether only one side runs it, under any name."""
+        return self.baseline is None or self.candidate is None
 
 
 @dataclass(frozen=True)
@@ -108,6 +148,7 @@ class Finding:
     """The answer in one place: where the sides part, and how.
 
     ``place`` is the path in the IR, ``baseline_line`` and ``candidate_line`` the first lines that differ.
+    ``lasts`` says whether the difference is still there at the end of the pipeline.
     """
 
     pass_name: str | None
@@ -117,6 +158,7 @@ class Finding:
     place: str
     baseline_line: str | None
     candidate_line: str | None
+    lasts: bool = True
 
 
 @dataclass(frozen=True)
@@ -124,8 +166,10 @@ class TwoSides:
     """A comparison of two traces.
 
     ``introduced`` is the first pass that introduces a difference of any degree beyond names, ``reshaped`` the first
-    that introduces one of shape; often the same. ``inputs`` tells how the kernels differed before any pass,
-    ``inputs_reshaped`` whether by more than names and values.
+    that introduces one of shape; often the same. A difference that is there at the end goes before one that is gone
+    again. ``inputs`` tells how the kernels differed before any pass, ``inputs_degree`` how deep, and
+    ``inputs_gone_after`` after which pass nothing is left of that; empty where something is.
+    ``printed_lines`` counts the lines that the two releases only write differently; no other count holds them.
     ``unstable`` names passes after which two lowerings of the *same* input differ on the baseline's build, as far as
     that was tried: a difference there may be nobody's change. ``lowerings`` counts those that were made of the
     baseline and of the candidate to find two that are the same; 0 where that was not called for.
@@ -141,9 +185,18 @@ class TwoSides:
     source_hunks: tuple[Hunk, ...]
     state_lines: int
     effect_lines: int
-    inputs_reshaped: bool = False
+    inputs_degree: Degree = Degree.NONE
+    inputs_gone_after: str = ""
+    printed_lines: int = 0
     unstable: tuple[str, ...] = ()
     lowerings: tuple[int, int] = (0, 0)
+
+    @property
+    def telling(self) -> Finding | None:
+        """The finding to put first: one of shape, unless it is gone again and one in less is not."""
+        if self.reshaped is not None and (self.reshaped.lasts or self.introduced is None or not self.introduced.lasts):
+            return self.reshaped
+        return self.introduced
 
     @property
     def identical(self) -> bool:

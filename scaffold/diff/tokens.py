@@ -33,6 +33,10 @@ KEYWORDS = frozenset(
 )
 
 
+#: A layout written out below its module.
+_DEFINITION = re.compile(r"# \w+#[0-9a-f]{8} = ")
+
+
 class Token(NamedTuple):
     """A token and where it begins in its line. ``value`` is a number, a string or a written-out layout's name."""
 
@@ -70,7 +74,12 @@ def _is_keyword_argument(line: str, end: int) -> bool:
 
 @lru_cache(maxsize=65536)
 def shape_of(line: str) -> str:
-    """The line with every name and every value blanked: equal for lines that differ only in those."""
+    """The line with every name and every value blanked: equal for lines that differ only in those.
+
+    What a layout's name stands for is a value as a whole.
+    """
+    if _DEFINITION.match(line):
+        return "# = #"
     return " ".join(
         {"name": "@", "value": "#"}.get(token.kind, token.text) for token in tokens_of(line) if token.kind != "comment"
     )

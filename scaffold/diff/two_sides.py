@@ -2,43 +2,40 @@
 
 After the first difference every later state differs too, so states name no culprit.
 What each pass *did* is compared instead, as ``git range-diff`` compares patches: the lines it took away and put in, on
-either side, names matched first.
-A pass *introduces* when the sides differ more after it than before it. Whether a difference is of shape is judged with
-every name and value blanked.
+either side, in one spelling and names matched first.
+A pass *introduces* when the sides are further apart after it than before it.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 from scaffold.diff.align import PassPair, align_passes
-from scaffold.diff.effect import Texts, effect_degree, effect_lines, moves_alike, multiset_difference, signed_lines
-from scaffold.diff.equality import Tier, equality
+from scaffold.diff.effect import (
+    Texts,
+    effect_degree,
+    effect_lines,
+    moves_alike,
+    multiset_difference,
+    signed_multiset,
+)
+from scaffold.diff.equality import Tier
+from scaffold.diff.finding import find
+from scaffold.diff.followed import Followed
+from scaffold.diff.lineage import Key
 from scaffold.diff.metrics import measure, metric_deltas
-from scaffold.diff.model import Degree, Finding, PassComparison, PassEffect, Status, TwoSides
-from scaffold.diff.names import match_names, rename
-from scaffold.diff.one_side import effect_of, hunks_between, placed
-from scaffold.diff.place import indentation, place_of
-from scaffold.diff.text import Hunk, Line, changed_lines, diff_lines, into_hunks, pair_lines
-from scaffold.diff.tokens import shape_of
+from scaffold.diff.model import Degree, PassComparison, PassEffect, Status, TwoSides
+from scaffold.diff.one_side import effect_of
+from scaffold.diff.printing import Printed, in_one_spelling
+from scaffold.diff.regroup import Effect, regroup
+from scaffold.diff.shown import place_in, source_hunks, state_hunks
+from scaffold.diff.state import State, Text, classify, compare_texts
+from scaffold.diff.tokens import nameless
 from scaffold.trace.model import PassRecord, TraceFile
-
-
-@dataclass(frozen=True)
-class _State:
-    """Both sides at one point: how they differ there."""
-
-    baseline: tuple[str, ...]
-    candidate: tuple[str, ...]
-    mapping: Mapping[str, str]
-    tier: Tier
-    lines: int
-    shape_lines: int
-    difference: Counter[str]
 
 
 class Comparison:
@@ -47,67 +44,96 @@ class Comparison:
     def __init__(self, baseline: TraceFile, candidate: TraceFile, *, context: int = 3) -> None:
         self._baseline = baseline
         self._candidate = candidate
+        self._printed = in_one_spelling(baseline, candidate)
         self._context = context
-        self._states: dict[tuple[str, str], _State] = {}
+        self._states: dict[Key, State] = {}
+        self._followed = Followed(self._state)
 
     def run(self) -> TwoSides:
         """Compare every pass, the inputs and the generated sources."""
         baseline, candidate = self._baseline.trace, self._candidate.trace
-        pairs = align_passes(baseline.passes, candidate.passes)
-        inputs = self._state(baseline.input, candidate.input)
-        comparisons = []
-        # What the sides stood at before a pass that runs on one side only: the last state both reached.
-        reached = (baseline.input, candidate.input)
-        for pair in pairs:
-            comparison, reached = self._compare(pair, reached)
-            comparisons.append(comparison)
-        comparisons = _without_partial_heals(comparisons)
-        source_tier, source_hunks = self._sources()
+        inputs = self._state((baseline.input, candidate.input))
+        comparisons = _without_partial_heals(self._followed.marked(list(self._compare_all())))
+        source_tier, hunks = source_hunks(self._baseline, self._candidate, context=self._context)
         tiers = [inputs.tier, *(c.tier_after for c in comparisons)] + ([source_tier] if source_tier else [])
         if baseline.failure != candidate.failure:
             tiers.append(Tier.DIFFERENT)
+        place = partial(place_in, (self._baseline, self._candidate))
+        both = [row for row in comparisons if row.baseline and row.candidate]
         return TwoSides(
             passes=tuple(comparisons),
             inputs=inputs.tier,
-            inputs_reshaped=inputs.tier is Tier.DIFFERENT and inputs.shape_lines > 0,
-            input_hunks=tuple(self._hunks(inputs, None)[0]),
+            inputs_degree=inputs.degree,
+            inputs_gone_after=self._followed.inputs_gone_after(inputs.degree, comparisons),
+            input_hunks=tuple(state_hunks(inputs, None, context=self._context)[0]),
             weakest=max(tiers),
-            introduced=self._first(comparisons, (Degree.VALUES, Degree.SHAPE)),
-            reshaped=self._first(comparisons, (Degree.SHAPE,)),
+            introduced=find(comparisons, (Degree.VALUES, Degree.ANNOTATIONS, Degree.SHAPE), place),
+            reshaped=find(comparisons, (Degree.SHAPE,), place),
             source_tier=source_tier,
-            source_hunks=source_hunks,
-            state_lines=sum(c.state_lines for c in comparisons if c.baseline and c.candidate),
-            effect_lines=sum(c.effect_lines for c in comparisons if c.baseline and c.candidate),
+            source_hunks=hunks,
+            state_lines=sum(row.state_lines for row in both),
+            effect_lines=sum(row.effect_lines for row in both),
+            printed_lines=sum(row.printed_lines for row in both),
         )
 
-    def _compare(
-        self, pair: PassPair, reached: tuple[str | None, str | None]
-    ) -> tuple[PassComparison, tuple[str | None, str | None]]:
-        ours = self._effect(self._baseline, pair.baseline)
-        theirs = self._effect(self._candidate, pair.candidate)
+    def _compare_all(self) -> Iterator[PassComparison]:
+        """Every row; a pass on one side is measured from the last modules that both sides had come to."""
+        passes = align_passes(self._baseline.trace.passes, self._candidate.trace.passes)
+        pairs = regroup(passes, *map(_effect_on, self._printed))
+        reached = (self._baseline.trace.input, self._candidate.trace.input)
+        self._followed.begin(reached)
+        alone: list[PassPair] = []
+        row = 0
+        for pair in [*pairs, None]:
+            if pair is not None and pair.is_alone:
+                alone.append(pair)
+                continue
+            rows, reached = self._alone(alone, reached, row)
+            yield from rows
+            row += len(rows)
+            alone = []
+            if pair is not None:
+                yield self._both(pair, reached, row)
+                row += 1
+                reached = _after(pair, reached)
+
+    def _both(self, pair: PassPair, reached: Key, row: int) -> PassComparison:
+        ours, theirs = self._effects(pair)
         if pair.baseline is None or pair.candidate is None:
-            return self._alone(pair, ours, theirs, reached)
-        before = self._state(pair.baseline.before, pair.candidate.before)
+            raise ValueError("both sides are needed")
+        start = (pair.baseline.before, pair.candidate.before)
+        before = self._state(start)
         if pair.baseline.after is None or pair.candidate.after is None:
-            return self._failed(pair, ours, theirs, before), reached
-        after = self._state(pair.baseline.after, pair.candidate.after)
-        texts = self._texts(pair)
-        status, degree = _classify(
-            before, after, effect_degree(texts, after.mapping), in_order=moves_alike(texts, after.mapping)
+            return self._failed(pair, ours, theirs, before)
+        end = (pair.baseline.after, pair.candidate.after)
+        after = self._state(end)
+        origin = self._followed.step(start, end, row, outermost=pair.record.depth == 0, reached=reached)
+        texts = self._texts(pair.baseline, pair.candidate)
+        status, degree = classify(
+            before,
+            after,
+            effect_degree(texts, after.mapping),
+            in_order=moves_alike(texts, after.mapping),
+            origin=origin,
         )
         shown = status is Status.INTRODUCES or (status is Status.CARRIES and degree is not Degree.NONE)
-        hunks, hidden = self._hunks(after, before) if shown else ([], 0)
-        comparison = PassComparison(
+        hunks, hidden = state_hunks(after, before, context=self._context) if shown else ([], 0)
+        return PassComparison(
             name=pair.baseline.shown_name,
+            renamed=pair.candidate.shown_name if pair.renamed else "",
             status=status,
             degree=degree,
             baseline=ours,
             candidate=theirs,
             moved=False,
+            introduces=status is Status.INTRODUCES,
             tier_before=before.tier,
             tier_after=after.tier,
+            before=before.distance,
+            after=after.distance,
             effect_lines=effect_lines(texts),
             state_lines=multiset_difference(texts[1], texts[3]),
+            printed_lines=after.printed_lines,
             hunks=tuple(hunks),
             hidden_hunks=hidden,
             metrics=metric_deltas(
@@ -115,151 +141,133 @@ class Comparison:
             ),
             names=tuple(sorted(after.mapping.items())),
         )
-        # A nested pass may run on a helper's module: only the outermost ones move what both sides have reached.
-        return comparison, (pair.baseline.after, pair.candidate.after) if pair.baseline.depth == 0 else reached
 
-    def _alone(
-        self,
-        pair: PassPair,
-        ours: PassEffect | None,
-        theirs: PassEffect | None,
-        reached: tuple[str | None, str | None],
-    ) -> tuple[PassComparison, tuple[str | None, str | None]]:
-        record = pair.baseline or pair.candidate
+    def _alone(self, pairs: Sequence[PassPair], reached: Key, row: int) -> tuple[list[PassComparison], Key]:
+        """Passes of one side between two that both sides run, and where they lead.
+
+        What they do on one side others may do on the other: only what is left of it in the end is introduced.
+        """
+        rows = []
+        for at, pair in enumerate(pairs, start=row):
+            start, reached = reached, _after(pair, reached)
+            origin = Degree.NONE
+            if start != reached:
+                origin = self._followed.step(start, reached, at, outermost=True, reached=start)
+            rows.append(self._one(pair, self._state(start), self._state(reached), origin))
+        left = self._followed.origins(reached)
+        rows = [replace(one, introduces=one.introduces and at in left) for at, one in enumerate(rows, start=row)]
+        if not any(one.introduces for one in rows):
+            rows = [replace(one, tier_after=self._state(reached).tier) for one in rows]
+        return rows, reached
+
+    def _one(self, pair: PassPair, before: State, after: State, origin: Degree) -> PassComparison:
+        ours, theirs = self._effects(pair)
         effect = ours or theirs
-        if record is None or effect is None:
+        if effect is None:
             raise ValueError("a pair holds at least one pass")
-        before = self._state(*reached)
-        moved_to = reached
-        if record.depth == 0 and record.after is not None:
-            moved_to = (record.after, reached[1]) if pair.baseline else (reached[0], record.after)
-        after = self._state(*moved_to)
-        degree = Degree.SHAPE if effect.changed else Degree.NONE
-        comparison = PassComparison(
-            name=record.shown_name,
+        return PassComparison(
+            name=pair.record.shown_name,
             status=Status.ONLY_BASELINE if pair.baseline else Status.ONLY_CANDIDATE,
-            degree=degree,
+            degree=self._own_degree(pair) if origin is Degree.NONE else origin,
             baseline=ours,
             candidate=theirs,
             moved=pair.moved,
+            introduces=origin is not Degree.NONE,
             tier_before=before.tier,
             tier_after=after.tier,
+            before=before.distance,
+            after=after.distance,
             effect_lines=effect.removed + effect.added,
-            state_lines=after.lines,
+            state_lines=after.distance.lines,
+            printed_lines=after.printed_lines,
             hunks=effect.hunks,
             hidden_hunks=0,
             metrics=effect.metrics,
         )
-        return comparison, moved_to
+
+    def _own_degree(self, pair: PassPair) -> Degree:
+        """How deep a pass changes what it is given."""
+        if pair.record.after is None:
+            return Degree.SHAPE
+        printed = self._printed[0] if pair.baseline else self._printed[1]
+        given, made = (
+            Text(printed.recorded(digest), printed.lines(digest)) for digest in (pair.record.before, pair.record.after)
+        )
+        return compare_texts(given, made).degree
 
     def _failed(
-        self, pair: PassPair, ours: PassEffect | None, theirs: PassEffect | None, before: _State
+        self, pair: PassPair, ours: PassEffect | None, theirs: PassEffect | None, before: State
     ) -> PassComparison:
         return PassComparison(
-            name=(pair.baseline or pair.candidate).shown_name,  # type: ignore[union-attr]
+            name=pair.record.shown_name,
             status=Status.FAILED,
             degree=Degree.SHAPE,
             baseline=ours,
             candidate=theirs,
             moved=False,
+            introduces=True,
             tier_before=before.tier,
             tier_after=before.tier,
+            before=before.distance,
+            after=before.distance,
             effect_lines=0,
-            state_lines=before.lines,
+            state_lines=before.distance.lines,
             hunks=(),
             hidden_hunks=0,
             metrics=(),
         )
 
-    def _state(self, ours: str | None, theirs: str | None) -> _State:
-        key = (ours or "", theirs or "")
+    def _state(self, key: Key) -> State:
         if key not in self._states:
-            self._states[key] = _compare_states(self._baseline.text(ours), self._candidate.text(theirs))
+            ours, theirs = (
+                Text(printed.recorded(digest), printed.lines(digest))
+                for printed, digest in zip(self._printed, key, strict=True)
+            )
+            self._states[key] = compare_texts(ours, theirs)
         return self._states[key]
 
-    def _effect(self, file: TraceFile, record: PassRecord | None) -> PassEffect | None:
+    def _effects(self, pair: PassPair) -> tuple[PassEffect | None, PassEffect | None]:
+        return (
+            self._effect(self._baseline, pair.baseline, pair.baseline_parts),
+            self._effect(self._candidate, pair.candidate, pair.candidate_parts),
+        )
+
+    def _effect(self, file: TraceFile, record: PassRecord | None, parts: Sequence[PassRecord]) -> PassEffect | None:
         if record is None:
             return None
         durations = {t.sequence: t.inclusive_ms for t in file.run.timings} if file.run else {}
-        return effect_of(file, record, durations.get(record.sequence), context=self._context)
+        known = [durations[part.sequence] for part in parts or (record,) if part.sequence in durations]
+        return effect_of(file, record, sum(known) if known else None, context=self._context)
 
-    def _texts(self, pair: PassPair) -> Texts:
-        """Before and after on the baseline, before and after on the candidate, as lines."""
-        if pair.baseline is None or pair.candidate is None:
-            raise ValueError("both sides are needed")
-        return (
-            self._baseline.text(pair.baseline.before).splitlines(),
-            self._baseline.text(pair.baseline.after).splitlines(),
-            self._candidate.text(pair.candidate.before).splitlines(),
-            self._candidate.text(pair.candidate.after).splitlines(),
+    def _texts(self, ours: PassRecord, theirs: PassRecord) -> Texts:
+        """Before and after on the baseline, before and after on the candidate, as lines that say something."""
+        baseline, candidate = (
+            [[line for line in printed.lines(digest) if line] for digest in (record.before, record.after)]
+            for printed, record in zip(self._printed, (ours, theirs), strict=True)
         )
+        return (*baseline, *candidate)  # type: ignore[return-value]
 
-    def _hunks(self, state: _State, before: _State | None) -> tuple[list[Hunk], int]:
-        """Hunks of a state, lines that differed in ``before`` marked carried; those with nothing new are counted."""
-        if state.tier is Tier.BYTES:
-            return [], 0
-        carried = Counter(before.difference) if before is not None else Counter()
-        lines = [_marked(line, carried) for line in diff_lines(state.baseline, state.candidate)]
-        hunks = [placed(hunk, state.baseline, state.candidate) for hunk in into_hunks(lines, context=self._context)]
-        fresh = [hunk for hunk in hunks if any(line.kind != " " and not line.carried for line in hunk.lines)]
-        return fresh, len(hunks) - len(fresh)
 
-    def _sources(self) -> tuple[Tier | None, tuple[Hunk, ...]]:
-        ours, theirs = self._baseline.trace.artifact("source"), self._candidate.trace.artifact("source")
-        if ours is None or theirs is None or ours.digest is None or theirs.digest is None:
-            return None, ()
-        before, after = self._baseline.text(ours.digest), self._candidate.text(theirs.digest)
-        if before == after:
-            return Tier.BYTES, ()
-        return Tier.DIFFERENT, tuple(hunks_between(before.splitlines(), after.splitlines(), context=self._context))
+def _after(pair: PassPair, reached: Key) -> Key:
+    """A nested pass may run on a helper's module: only the outermost ones move what the sides have come to."""
+    if pair.record.depth != 0:
+        return reached
+    if pair.baseline and pair.candidate and (pair.baseline.after is None or pair.candidate.after is None):
+        return reached
+    return (
+        (pair.baseline.after if pair.baseline else None) or reached[0],
+        (pair.candidate.after if pair.candidate else None) or reached[1],
+    )
 
-    def _first(self, comparisons: Sequence[PassComparison], degrees: tuple[Degree, ...]) -> Finding | None:
-        for position, comparison in enumerate(comparisons):
-            introduces = comparison.status in (Status.INTRODUCES, Status.FAILED) or (
-                comparison.status in (Status.ONLY_BASELINE, Status.ONLY_CANDIDATE)
-                and comparison.tier_after is Tier.DIFFERENT
-                and comparison.degree is Degree.SHAPE
-            )
-            if introduces and comparison.degree in degrees:
-                return self._finding(comparison, position)
-        return None
 
-    def _finding(self, comparison: PassComparison, position: int) -> Finding:
-        """The most telling lines that this pass made different, and where they are."""
-        choices = [
-            pair
-            for hunk in comparison.hunks
-            for pair in _fresh_pairs(hunk)
-            if comparison.degree is not Degree.SHAPE or _shape(pair[0]) != _shape(pair[1])
-        ]
-        telling = [pair for pair in choices if not any(line and _is_bookkeeping(line.text) for line in pair)]
-        if not choices:
-            return Finding(comparison.name, position, comparison.degree, None, "", None, None)
-        ours, theirs = (telling or choices)[0]
-        place = self._place(comparison, ours, theirs)
-        return Finding(
-            pass_name=comparison.name,
-            position=position,
-            degree=comparison.degree,
-            function=place.partition(" > ")[0] or None,
-            place=place,
-            baseline_line=ours.text.strip() if ours else None,
-            candidate_line=theirs.text.strip() if theirs else None,
-        )
+def _effect_on(printed: Printed) -> Effect:
+    """What passes of one side do, whatever names they do it to."""
 
-    def _place(self, comparison: PassComparison, ours: Line | None, theirs: Line | None) -> str:
-        """Where the line stands. A pass on one side only shows its own before and after as the two sides."""
-        one, other = comparison.baseline, comparison.candidate
-        if one is None or other is None:
-            file, effect = (self._baseline, one) if one else (self._candidate, other)
-            if effect is None:
-                return ""
-            sides = (file.text(effect.record.before), file.text(effect.record.after))
-        else:
-            sides = (self._baseline.text(one.record.after), self._candidate.text(other.record.after))
-        if theirs is not None and theirs.after is not None:
-            return place_of(sides[1].splitlines(), theirs.after - 1)
-        return place_of(sides[0].splitlines(), (ours.before or 1) - 1) if ours is not None else ""
+    def effect(before: str, after: str) -> Counter[str]:
+        given, made = ([nameless(line) for line in printed.lines(digest) if line] for digest in (before, after))
+        return signed_multiset(given, made)
+
+    return effect
 
 
 def _without_partial_heals(comparisons: Sequence[PassComparison]) -> list[PassComparison]:
@@ -279,89 +287,3 @@ def _without_partial_heals(comparisons: Sequence[PassComparison]) -> list[PassCo
 def compare(baseline: TraceFile, candidate: TraceFile, *, context: int = 3) -> TwoSides:
     """Compare two traces pass by pass."""
     return Comparison(baseline, candidate, context=context).run()
-
-
-def _compare_states(ours: str, theirs: str) -> _State:
-    baseline = tuple(ours.splitlines())
-    tier = equality(ours, theirs)
-    if tier is Tier.BYTES:
-        return _State(baseline, baseline, {}, tier, 0, 0, Counter())
-    mapping = match_names(baseline, theirs.splitlines())
-    candidate = tuple(rename(theirs.splitlines(), mapping))
-    difference = signed_lines(baseline, candidate)
-    shapes = [_shape_in_place(line) for line in baseline], [_shape_in_place(line) for line in candidate]
-    return _State(
-        baseline,
-        candidate,
-        mapping,
-        tier,
-        difference.total() if tier is Tier.DIFFERENT else 0,
-        sum(changed_lines(*shapes)),
-        # A line that differed stays carried when a pass indents it anew on both sides.
-        Counter({f"{line[0]}{line[1:].strip()}": count for line, count in difference.items()}),
-    )
-
-
-def _shape_in_place(line: str) -> str:
-    """The shape of a line with its indentation, which says what it is part of."""
-    return " " * indentation(line) + shape_of(line)
-
-
-def _classify(before: _State, after: _State, effect: Degree, *, in_order: bool) -> tuple[Status, Degree]:
-    """What a pass does to the divergence, and how deep its effects differ.
-
-    ``in_order``: also the order in which it leaves the lines is the same on both sides.
-    """
-    was, remains = before.tier is Tier.DIFFERENT, after.tier is Tier.DIFFERENT
-    if not remains:
-        if was:
-            return Status.HEALS, effect
-        # Equal up to names on both ends; a pass may still be where the renaming begins.
-        begins = after.tier is Tier.NAMES and before.tier < Tier.NAMES
-        return (Status.INTRODUCES, Degree.NAMES) if begins else (Status.SAME, Degree.NONE)
-    if not was:
-        reshapes = after.shape_lines > 0 or not after.difference
-        return Status.INTRODUCES, Degree.SHAPE if reshapes else Degree.VALUES
-    if effect in (Degree.NONE, Degree.NAMES) and in_order:
-        return Status.CARRIES, effect
-    if after.shape_lines > before.shape_lines:
-        return Status.INTRODUCES, Degree.SHAPE
-    if after.lines > before.lines and after.shape_lines == before.shape_lines:
-        return Status.INTRODUCES, Degree.VALUES
-    return Status.CARRIES, effect
-
-
-def _marked(line: Line, carried: Counter[str]) -> Line:
-    key = f"{line.kind}{line.text.strip()}"
-    if line.kind == " " or carried[key] <= 0:
-        return line
-    carried[key] -= 1
-    return replace(line, carried=True)
-
-
-#: Statements that follow from others: the access regions and annotations of a block or function.
-_BOOKKEEPING = re.compile(r"\s*(?:T\.(?:reads|writes|func_attr|s?block_attr|block|sblock)\(|with T\.s?block\(|#)")
-
-
-def _shape(line: Line | None) -> str:
-    return _shape_in_place(line.text) if line is not None else ""
-
-
-def _is_bookkeeping(line: str) -> bool:
-    return _BOOKKEEPING.match(line) is not None
-
-
-def _fresh_pairs(hunk: Hunk) -> list[tuple[Line | None, Line | None]]:
-    """Fresh lines of each run of changes: what became what, and what stands alone, in the order of the text."""
-    pairs: list[tuple[Line | None, Line | None]] = []
-    removed: list[Line] = []
-    added: list[Line] = []
-    for line in (*hunk.lines, None):
-        if line is not None and line.kind != " ":
-            (removed if line.kind == "-" else added).append(line)
-            continue
-        became = dict(pair_lines([item.text for item in removed], [item.text for item in added]))
-        pairs += [(one, added[became[i]] if i in became else None) for i, one in enumerate(removed)]
-        pairs += [(None, other) for j, other in enumerate(added) if j not in became.values()]
-        removed, added = [], []
-    return [pair for pair in pairs if any(line is not None and not line.carried for line in pair)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -23,13 +23,57 @@ def print_module(module: Any) -> str:
 
     The import banner is dropped: it is the same in every module, and names ``tir`` or ``tirx`` by release.
     """
-    text = str(module.script(show_meta=True))
+    try:
+        text = str(module.script(show_meta=True))
+    except Exception:  # noqa: BLE001 - TVM raises several kinds here, by release
+        return _without_metadata(module)
     head, separator, body = text.partition("metadata = ")
     if separator and _REFERENCE.search(body):
         literal, rest = _split_metadata(body)
         text = _write_out(head + rest, _load_metadata(literal))
     text = _BANNER.sub("", text.lstrip("\n"))
     return text.replace(_OMITTED, "").strip("\n") + "\n"
+
+
+def _without_metadata(module: Any) -> str:
+    """A module that holds an object TVM cannot serialise, with every annotated object written out below it.
+
+    ``tl.ReducerInfo`` of 0.1.12 and 0.1.13 is such a one: then TVM prints no metadata at all, not of layouts either.
+    Which reference means which object is not known here; that one of them changed is.
+    """
+    body = _BANNER.sub("", str(module.script(show_meta=False)).lstrip("\n")).replace(_OMITTED, "").strip("\n")
+    found: dict[str, None] = {}
+    for function in module.functions.values():
+        if hasattr(function, "body"):
+            _visit(function.body, lambda node: _collect(getattr(node, "annotations", None), found))
+    definitions = []
+    for full in sorted(found):
+        kind, _, described = full.partition(" ")
+        short = hashlib.sha256(full.encode()).hexdigest()[:8]
+        definitions.append(f"# {kind.rpartition('.')[2]}#{short} = {described}")
+    return "\n".join([body, "", *definitions]) + "\n" if definitions else f"{body}\n"
+
+
+def _visit(body: Any, take: Callable[[Any], None]) -> None:
+    import tvm
+
+    space = tvm.tirx if hasattr(tvm, "tirx") else tvm.tir
+    space.stmt_functor.post_order_visit(body, take)
+
+
+def _collect(value: Any, found: dict[str, None]) -> None:
+    """Objects of TileLang's own inside an annotation: those that print as a reference."""
+    if value is None:
+        return
+    key = str(getattr(value, "__tvm_ffi_type_info__", None) and value.__tvm_ffi_type_info__.type_key)
+    if key.startswith("tl."):
+        found[f"{key} {_describe(value)}"] = None
+    elif hasattr(value, "items"):
+        for item in dict(value.items()).values():
+            _collect(item, found)
+    elif hasattr(value, "__iter__") and not isinstance(value, str):
+        for item in value:
+            _collect(item, found)
 
 
 def _split_metadata(body: str) -> tuple[str, str]:

@@ -17,6 +17,10 @@ object with one key that names its kind:
     What was built; the input, host and device modules; the generated source; how long the lowering took.
 ``{"run": {...}}``
     How the outputs of a launch compare with the reference.
+``{"captured": {...}}``, ``{"again": {...}}``, ``{"passed-over": {...}}``, ``{"missing": "…"}``, ``{"exited": {...}}``,
+``{"files": […]}``
+    Of a script: a kernel it compiled, with the name of its spool; one it had compiled before; a statement that raised
+    and was passed over; a package that was stood in for; an exit code other than 0; the user's files that took part.
 ``{"warning": "…"}``, ``{"failure": {...}}``
     Something worth telling; why it stopped.
 ``{"end": {...}}``
@@ -60,7 +64,27 @@ class CaptureRequest:
     spool: str
 
 
-def encode_request(request: CaptureRequest) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ScriptRequest:
+    """What ``python start.py script`` is told: a script to run, for one target.
+
+    ``roots`` are the folders whose files are the user's: their statements may fail, and what they import and is not
+    installed is stood in for. ``packages`` are folders of packages, looked in last. ``spool`` is the file the answer
+    goes to; each kernel's own spool is written beside it.
+    """
+
+    protocol_version: int
+    path: str
+    roots: list[str]
+    packages: list[str]
+    argv: list[str]
+    target: str
+    target_options: dict[str, str]
+    pass_configs: dict[str, str]
+    spool: str
+
+
+def encode_request(request: CaptureRequest | ScriptRequest) -> dict[str, Any]:
     return asdict(request)
 
 
@@ -72,11 +96,21 @@ def decode_request(document: dict[str, Any]) -> CaptureRequest:
     ProtocolError
         If the version or a field is not of this protocol.
     """
+    _check(document, CaptureRequest)
+    return CaptureRequest(**{**document, "kernel": KernelRequest(**document["kernel"])})
+
+
+def decode_script_request(document: dict[str, Any]) -> ScriptRequest:
+    """Read a script request back; raises like :func:`decode_request`."""
+    _check(document, ScriptRequest)
+    return ScriptRequest(**document)
+
+
+def _check(document: dict[str, Any], kind: type) -> None:
     if document.get("protocol_version") != PROTOCOL_VERSION:
         raise ProtocolError(
             f"request speaks protocol {document.get('protocol_version')}, this probe {PROTOCOL_VERSION}"
         )
-    expected = {item.name for item in fields(CaptureRequest)}
+    expected = {item.name for item in fields(kind)}
     if set(document) != expected:
         raise ProtocolError(f"request has fields {sorted(document)}, expected {sorted(expected)}")
-    return CaptureRequest(**{**document, "kernel": KernelRequest(**document["kernel"])})

@@ -9,7 +9,8 @@ import importlib
 from typing import Any
 
 from scaffold.kernels.model import DTYPE_BYTES, Tensor, ZooKernel
-from scaffold.probe.capture import check_pass_configs, fail, in_build, pass_configs
+from scaffold.probe.capture import check_pass_configs, in_build, pass_configs
+from scaffold.probe.failure import fail
 from scaffold.probe.kernel import build_kernel
 from scaffold.probe.protocol import CaptureRequest
 from scaffold.probe.spool import SpoolWriter

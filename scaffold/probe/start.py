@@ -32,14 +32,14 @@ def _register_package() -> None:
     spec.loader.exec_module(module)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """On Linux, let the kernel end us when the kit is killed: a hung kernel must not run on for ever."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main(argv: list[str]) -> int:
-    _end_with_parent()
+    end_with_parent()
     faulthandler.enable()
     here = pathlib.Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if entry and pathlib.Path(entry).resolve() != here]

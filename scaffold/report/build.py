@@ -89,9 +89,12 @@ def report_two_sides(baseline: TraceFile, candidate: TraceFile, result: TwoSides
             "same effect": sum(row.quiet for row in passes),
             "effect lines": result.effect_lines,
             "state lines": result.state_lines,
+            **({"lines only written differently": result.printed_lines} if result.printed_lines else {}),
+            **({"passes moved": moved} if (moved := sum(row.moved for row in passes)) else {}),
+            **({"passes renamed": renamed} if (renamed := sum(bool(row.renamed) for row in passes)) else {}),
         },
         next_command=next_command,
-        focus=_focus_on(result.reshaped or result.introduced) or _focus_of(passes),
+        focus=_focus_on(result.telling) or _focus_of(passes),
     )
 
 
@@ -168,6 +171,8 @@ def _two_row(index: int, comparison: PassComparison) -> PassView:
         names=comparison.names,
         metrics=_deltas(comparison.metrics),
         note=_row_note(comparison),
+        renamed=comparison.renamed,
+        printed_lines=comparison.printed_lines,
     )
 
 
@@ -189,7 +194,13 @@ def _with_new_metrics(rows: Sequence[PassView]) -> list[PassView]:
 
 def _row_note(comparison: PassComparison) -> str:
     if comparison.status in (Status.ONLY_BASELINE, Status.ONLY_CANDIDATE):
-        return "the other side runs it at another place" if comparison.moved else "what it did there"
+        near = comparison.after.lines < comparison.before.lines
+        words = "the other side runs it at another place" if comparison.moved else "what it did there"
+        return f"{words}; the sides are nearer after it" if near else words
+    if comparison.renamed:
+        return f"{comparison.renamed} on the candidate, known by what it does"
+    if comparison.gone_after:
+        return f"gone again after {comparison.gone_after}"
     if comparison.status is Status.HEALS:
         return "the sides differ before it and are equal after it"
     if comparison.status is Status.FAILED:

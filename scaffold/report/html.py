@@ -7,26 +7,18 @@ Nothing is loaded from anywhere, and nothing of a trace ever becomes markup.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
-from scaffold.diff.text import Hunk, Line, Span
+from scaffold.diff.text import Hunk, Line
+from scaffold.report.page import render_page, utf16
 from scaffold.report.view import SYMBOLS, ArtifactView, PassSideView, PassView, Report, SideView, Texts
 from scaffold.trace.model import FunctionResources
 
 #: Scripts in the order they need one another; plain files, put together without a build step.
 _SCRIPTS = (
     *("store.js", "lines.js", "hunks.js", "charts.js", "tables.js"),
-    *("state.js", "list.js", "pass.js", "app.js"),
+    *("shell.js", "state.js", "list.js", "pass.js", "app.js"),
 )
 
 #: Characters of difference the part for readers without JavaScript may hold. The texts themselves cannot be had
@@ -57,54 +49,21 @@ _OUTCOME_WORDS: Mapping[str, str] = {
 
 def render_html(report: Report, texts: Texts) -> str:
     """One HTML page, complete in itself; the same bytes for the same report and texts."""
-    style, script = _resource("report.css"), _script()
-    page = (
-        _environment()
-        .from_string(_resource("report.html.j2"))
-        .render(
-            report=report,
-            csp=_policy(style, script),
-            style=Markup(style),
-            script=Markup(script),
-            store=pack_store(report, texts),
-            outcome_symbol=_OUTCOME_SYMBOLS[report.verdict.outcome],
-            outcome_word=_OUTCOME_WORDS[report.verdict.outcome],
-            sides_summary=_sides_summary(report),
-            side_rows=_side_rows(report.sides),
-            static_rows=[_static_row(row) for row in report.passes],
-            static_passes=_static_passes(report),
-            resource_rows=_resource_rows(report),
-            total_line=_total_line(report),
-        )
+    return render_page(
+        "report.html.j2",
+        style=["report.css"],
+        script=_SCRIPTS,
+        data=_store(report, texts),
+        report=report,
+        outcome_symbol=_OUTCOME_SYMBOLS[report.verdict.outcome],
+        outcome_word=_OUTCOME_WORDS[report.verdict.outcome],
+        sides_summary=_sides_summary(report),
+        side_rows=_side_rows(report.sides),
+        static_rows=[_static_row(row) for row in report.passes],
+        static_passes=_static_passes(report),
+        resource_rows=_resource_rows(report),
+        total_line=_total_line(report),
     )
-    # A trace may hold half a surrogate pair, which no file can.
-    return page.encode("utf-8", "replace").decode("utf-8")
-
-
-def _environment() -> Environment:
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-
-
-@lru_cache(maxsize=16)
-def _resource(name: str) -> str:
-    return (files("scaffold.report") / "html" / name).read_text("utf-8")
-
-
-def _script() -> str:
-    body = "\n".join(_resource(name) for name in _SCRIPTS)
-    return f'(() => {{\n"use strict";\n{body}\n}})();\n'
-
-
-def _policy(style: str, script: str) -> str:
-    """Allow this style and this script, by hash, and nothing else at all."""
-    return (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 # ---- the store the script reads
@@ -130,8 +89,8 @@ class _Lines:
         return runs
 
 
-def pack_store(report: Report, texts: Texts) -> str:
-    """The report and the texts it names: JSON, raw deflate, base64."""
+def _store(report: Report, texts: Texts) -> dict[str, Any]:
+    """The report and the texts it names."""
     lines = _Lines()
     digests = {digest: number for number, digest in enumerate(_digests(report))}
     first = _first_row(report)
@@ -150,9 +109,7 @@ def pack_store(report: Report, texts: Texts) -> str:
         "telling": report.focus.line if report.focus else None,
     }
     data["lines"] = list(lines.known)
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    raw = json.dumps(data, separators=(",", ":")).encode("ascii")
-    return base64.b64encode(packer.compress(raw) + packer.flush()).decode("ascii")
+    return data
 
 
 def _digests(report: Report) -> Iterable[str]:
@@ -171,7 +128,7 @@ def _packed_pass(row: PassView, lines: _Lines, digests: Mapping[str, int]) -> di
     return {
         "index": row.index,
         "anchor": row.anchor,
-        "name": row.name,
+        "name": row.shown_name,
         "status": row.status,
         "degree": row.degree,
         "quiet": row.quiet,
@@ -180,9 +137,12 @@ def _packed_pass(row: PassView, lines: _Lines, digests: Mapping[str, int]) -> di
         "moved": row.moved,
         "effect": row.effect_lines,
         "state": row.state_lines,
+        "printed": row.printed_lines,
         "hidden": row.hidden_hunks,
         "names": row.names,
         "note": row.note,
+        "source": row.source,
+        "url": row.url,
         "metrics": [[item.name, item.baseline, item.candidate] for item in row.metrics],
         "sides": [_packed_side(side, digests) for side in row.sides],
         "hunks": [_packed_hunk(hunk, lines) for hunk in row.hunks],
@@ -223,15 +183,9 @@ def _packed_hunk(hunk: Hunk, lines: _Lines) -> dict[str, Any]:
         "kinds": "".join(line.kind for line in hunk.lines),
         "lines": [lines.number(line.text) for line in hunk.lines],
     }
-    marks = {at: _utf16(line.text, line.marks) for at, line in enumerate(hunk.lines) if line.marks}
+    marks = {at: utf16(line.text, line.marks) for at, line in enumerate(hunk.lines) if line.marks}
     carried = [at for at, line in enumerate(hunk.lines) if line.carried]
     return packed | ({"marks": marks} if marks else {}) | ({"carried": carried} if carried else {})
-
-
-def _utf16(text: str, marks: Sequence[Span]) -> list[int]:
-    """Marks as a browser counts them: in UTF-16 units."""
-    flat = [end for span in marks for end in span]
-    return flat if text.isascii() else [len(text[:at].encode("utf-16-le", "surrogatepass")) // 2 for at in flat]
 
 
 def _first_row(report: Report) -> PassView | None:

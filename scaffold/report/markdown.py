@@ -5,11 +5,11 @@ GitHub takes at most 65,536 characters; what does not fit is left out with a cou
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 from scaffold.diff.text import Hunk
 from scaffold.report.clean import cleaned
+from scaffold.report.markup import cell, details, escaped, fence, inline, link
 from scaffold.report.verdict import RESOURCE_LABELS
 from scaffold.report.view import SYMBOLS, MetricView, PassView, Report
 
@@ -22,8 +22,8 @@ _MOST_PER_PASS = 8_000
 def render_markdown(report: Report, *, most_characters: int = MOST_CHARACTERS) -> str:
     """The report, at most ``most_characters`` long."""
     report = cleaned(report)
-    head = "\n".join([*_head(report), "", *_details("Passes", _table(report)), *_products(report)])
-    tail = f"\n<sub>next: {_inline(report.next_command)}</sub>\n"
+    head = "\n".join([*_head(report), "", *details("Passes", _table(report)), *_products(report)])
+    tail = f"\n<sub>next: {inline(report.next_command)}</sub>\n"
     left = most_characters - len(head) - len(tail) - 200
     kept: dict[int, str] = {}
     rows = [row for row in report.shown if row.hunks]
@@ -51,17 +51,17 @@ def _importance(row: PassView) -> tuple[bool, int]:
 
 def _head(report: Report) -> list[str]:
     verdict = report.verdict
-    lines = [f"### {_escaped(report.title)}", "", f"**{_escaped(verdict.headline)}**", ""]
+    lines = [f"### {escaped(report.title)}", "", f"**{escaped(verdict.headline)}**", ""]
     for detail in verdict.details:
         label, separator, code = detail.partition(": ")
-        is_code = label in ("baseline", "candidate") and separator
-        lines.append(f"- {label}: {_inline(code.strip())}" if is_code else f"- {_escaped(detail)}")
+        is_code = label in ("baseline", "candidate", "before", "after") and separator
+        lines.append(f"- {label}: {inline(code.strip())}" if is_code else f"- {escaped(detail)}")
     for side in report.sides:
         settings = {**side.parameters, **side.pass_configs}
         words = " ".join(f"{key}={value}" for key, value in settings.items())
         label = f"{side.label}: " if side.label else ""
-        facts = f"{label}{_inline(side.build)} (TileLang {_escaped(side.tilelang_version)})"
-        lines.append(f"- {facts}, {_inline(side.target)}, {_inline(words)}")
+        facts = f"{label}{inline(side.build)} (TileLang {escaped(side.tilelang_version)})"
+        lines.append(f"- {facts}, {inline(side.target)}, {inline(words)}")
     return lines
 
 
@@ -72,7 +72,7 @@ def _table(report: Report) -> list[str]:
             "|--:|---|---|---|--:|--:|---|",
         ]
         lines += [
-            f"| {row.index} | {SYMBOLS[row.status]} {row.status} | {_cell(row.name)} | {row.degree} "
+            f"| {row.index} | {SYMBOLS[row.status]} {row.status} | {cell(row.shown_name)} | {row.degree} "
             f"| {row.effect_lines} | {row.state_lines} | {_metrics(row.new_metrics)} |"
             for row in report.shown
         ]
@@ -82,7 +82,7 @@ def _table(report: Report) -> list[str]:
     for row in report.shown:
         side = row.sides[0]
         counts = f"-{side.removed} +{side.added}" if side else ""
-        lines.append(f"| {row.index} | {_cell(row.name)} | {counts} | {_metrics(row.new_metrics)} |")
+        lines.append(f"| {row.index} | {cell(row.name)} | {counts} | {_metrics(row.new_metrics)} |")
     return [*lines, "", f"{len(report.passes) - len(report.shown)} more passes changed nothing."]
 
 
@@ -99,10 +99,10 @@ def _products(report: Report) -> list[str]:
             for metric in metrics
         ]
         body += _resources(report)
-        lines += _details("Numbers at the end", [*head, *body])
+        lines += details("Numbers at the end", [*head, *body])
     for artifact in report.artifacts:
         if artifact.hunks:
-            lines += _details(f"Generated {artifact.kind}", _diff_block(artifact.hunks, _MOST_PER_PASS))
+            lines += details(f"Generated {artifact.kind}", _diff_block(artifact.hunks, _MOST_PER_PASS))
     return lines
 
 
@@ -115,25 +115,23 @@ def _resources(report: Report) -> list[str]:
             values = [getattr(side.get(function), key, None) for side in sides]
             if any(value is not None for value in values) and (len(values) == 1 or len(set(values)) > 1):
                 cells = " | ".join("" if value is None else f"{value:,}" for value in values)
-                rows.append(f"| {_cell(f'{function}: {label}')} | {cells} |")
+                rows.append(f"| {cell(f'{function}: {label}')} | {cells} |")
     return rows
 
 
 def _pass_section(row: PassView) -> list[str]:
-    title = f"{SYMBOLS[row.status]} {row.index} {row.name}: {row.status}"
+    title = f"{SYMBOLS[row.status]} {row.index} {row.shown_name}: {row.status}"
     body: list[str] = []
+    if row.source:
+        body += [f"defined in {link(row.source, row.url)}", ""]
     if row.metrics:
         body += [_metrics(row.metrics), ""]
     if row.note:
-        body += [_escaped(row.note), ""]
+        body += [escaped(row.note), ""]
     body += _diff_block(row.hunks, _MOST_PER_PASS)
     if row.hidden_hunks:
         body += ["", f"{row.hidden_hunks} more places differed before this pass already."]
-    return _details(title, body)
-
-
-def _details(title: str, body: Sequence[str]) -> list[str]:
-    return [f"<details><summary>{html.escape(title)}</summary>", "", *body, "", "</details>", ""]
+    return details(title, body)
 
 
 def _diff_block(hunks: Sequence[Hunk], most: int) -> list[str]:
@@ -145,57 +143,14 @@ def _diff_block(hunks: Sequence[Hunk], most: int) -> list[str]:
         lines.append(f"@@ {hunk.place or 'module'} @@")
         for line in hunk.lines:
             if size + len(line.text) > most:
-                fence = _fence(lines)
-                return [f"{fence}diff", *lines, fence, f"_{total - shown} more lines_"]
+                ticks = fence(lines)
+                return [f"{ticks}diff", *lines, ticks, f"_{total - shown} more lines_"]
             lines.append(f"{line.kind}{line.text}")
             size += len(line.text) + 2
             shown += 1
-    fence = _fence(lines)
-    return [f"{fence}diff", *lines, fence]
-
-
-def _fence(lines: Sequence[str]) -> str:
-    """A fence longer than any run of backticks inside."""
-    longest = max((len(run) for line in lines for run in _runs(line)), default=0)
-    return "`" * max(3, longest + 1)
-
-
-def _runs(line: str) -> list[str]:
-    return ["".join(part) for part in _split_runs(line)]
-
-
-def _split_runs(line: str) -> list[list[str]]:
-    runs: list[list[str]] = [[]]
-    for character in line:
-        if character == "`":
-            runs[-1].append(character)
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
+    ticks = fence(lines)
+    return [f"{ticks}diff", *lines, ticks]
 
 
 def _metrics(metrics: Sequence[MetricView]) -> str:
     return ", ".join(f"{m.name} {m.baseline or 0:,} to {m.candidate or 0:,}" for m in metrics if m.name != "lines")
-
-
-def _inline(text: str) -> str:
-    """Inline code, whatever it holds."""
-    text = " ".join(text.splitlines())
-    fence = _fence([text]) if "`" in text else "`"
-    padding = " " if "`" in text else ""
-    return f"{fence}{padding}{text}{padding}{fence}" if text else ""
-
-
-def _escaped(text: str) -> str:
-    text = " ".join(text.splitlines())
-    for character in ("\\", "`", "*", "_", "[", "]", "<", ">", "|"):
-        text = (
-            text.replace(character, f"\\{character}")
-            if character not in "<>"
-            else text.replace(character, f"&{'lt' if character == '<' else 'gt'};")
-        )
-    return text
-
-
-def _cell(text: str) -> str:
-    return _inline(text).replace("|", "\\|")

@@ -25,7 +25,8 @@ from scaffold.report.view import SYMBOLS, MetricView, PassView, Report, SideView
 EXAMPLE_LINES = 24
 _LEGEND = (
     "effect: lines that only one side's pass took away or put in; state: lines that differ after it. "
-    "! introduces a difference, · carries it on, + heals it; kind: names, values, or shape (docs/reading-a-diff.md)"
+    "! introduces a difference, · carries it on, + heals it; "
+    "kind: names, values, annotations, or shape (docs/reading-a-diff.md)"
 )
 #: Columns from which a screen has room for a column of what changed.
 _WIDE = 110
@@ -128,9 +129,14 @@ def matches(row: PassView, name: str) -> bool:
     """Whether ``name`` means this row, in any case."""
     if name.isdecimal():
         return row.index == int(name)
-    names = {row.name, row.name.partition(" (")[0], row.name.rpartition("(")[2].rstrip(")")}
+    names = {part for known in (row.name, *row.renamed.split(" + ")) if known for part in _parts(known)}
     wanted = name.lower()
     return any(wanted in (item.lower(), item.lower().rpartition(".")[2]) for item in names)
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """A name whole; of ``pass_fn (AddWrapper)`` also what TVM and what the pipeline calls it."""
+    return name, name.partition(" (")[0], name.rpartition("(")[2].rstrip(")")
 
 
 def _print_verdict(report: Report, console: Console) -> None:
@@ -197,7 +203,7 @@ def _cells(row: PassView, *, two: bool, wide: bool) -> list[str | Text]:
         f"{SYMBOLS[row.status]} {word}" if two else SYMBOLS[row.status], style=_STATUS_STYLE.get(row.status, "dim")
     )
     indent = "  " * row.depth
-    name = Text(indent + row.name, style="dim" if row.quiet else "")
+    name = Text(indent + row.shown_name, style="dim" if row.quiet else "")
     summary = _row_summary(row)
     if summary and not wide:
         name.append(f"\n{indent}  {summary}", style="dim")
@@ -269,12 +275,14 @@ def _print_row_changes(
 ) -> None:
     """The changes of a row; all of them, or the ``window`` of them that is worth the room."""
     console.print()
-    header = Text(f"{SYMBOLS[row.status]} {row.index} {row.name}", style="bold")
+    header = Text(f"{SYMBOLS[row.status]} {row.index} {row.shown_name}", style="bold")
     header.append(f"  {row.status}" + (f", {row.degree}" if row.degree != "none" else ""), style="dim")
     side = next((item for item in row.sides if item), None)
     if side and side.caller:
         header.append(f"  {side.caller}", style="dim")
     console.print(header)
+    if row.source:
+        console.print(Text(f"  defined in {row.source}", style="dim"), soft_wrap=True)
     if row.metrics:
         console.print(Text("  " + ", ".join(_metric_text(metric) for metric in row.metrics), style="cyan"))
     if row.names:

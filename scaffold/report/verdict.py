@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scaffold.diff.equality import Tier
-from scaffold.diff.model import Degree, Finding, OneSide, PassEffect, TwoSides
+from scaffold.diff.model import Finding, OneSide, PassEffect, Status, TwoSides
 from scaffold.diff.text import word_marks
+from scaffold.report.headline import before_it, counts_of, headline_of, in_its_place, inputs_after, pass_lists
 from scaffold.report.view import Verdict
 from scaffold.trace.model import Failure, Trace, TraceFile
 
@@ -97,7 +98,7 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
         if machine:
             return Verdict("differs", "identical at every pass, but the machine code differs", tuple(machine))
         headline = f"identical at every pass ({count} passes, and the generated source)"
-        return Verdict("identical", headline, _found_same(result))
+        return Verdict("identical", headline, (*_found_same(result), *pass_lists(result)))
     if not result.finding:
         first = next((row for row in result.passes if row.tier_after is result.weakest), None)
         renamed = first.names if first else ()
@@ -105,25 +106,17 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
         more = (f"names matched: {shown}",) if shown else ()
         where = f", first after {first.name}" if first else ""
         return Verdict("equivalent", f"{result.weakest.label} at every pass{where}", more)
-    finding = result.reshaped or result.introduced
+    finding = result.telling
     details: list[str] = []
     if result.inputs is Tier.DIFFERENT:
-        details.append("the inputs differ: " + _input_difference(result, baseline, candidate))
+        details.append(f"the inputs differ: {_input_difference(result, baseline, candidate)}{inputs_after(result)}")
     if finding is None:
         headline = _no_pass(result, failures)
     else:
-        kind = {Degree.SHAPE: "shape", Degree.VALUES: "values", Degree.NAMES: "names"}.get(finding.degree, "shape")
-        headline = f"{finding.pass_name} is the first pass to introduce a difference of {kind}"
-        if result.inputs_reshaped:
-            headline = f"the inputs differ in {kind} already; {finding.pass_name} is the first pass to add to that"
-        details += _finding_lines(finding, count)
-        if result.introduced is not None and result.introduced != finding:
-            details.append(
-                "before it, in values only: "
-                f"{result.introduced.pass_name} (pass {(result.introduced.position or 0) + 1})"
-            )
+        headline = headline_of(result, finding)
+        details += [*_finding_lines(finding, result), *in_its_place(result, finding), *before_it(result, finding)]
     details += _resource_lines(baseline, candidate)
-    details.append(_counts(result))
+    details += [counts_of(result), *pass_lists(result)]
     details += _source_line(files, result)
     if result.unstable and baseline.kernel == candidate.kernel and baseline.build == candidate.build:
         headline = f"the same lowering twice differs: this TileLang is not deterministic in {result.unstable[0]}"
@@ -154,25 +147,31 @@ def _no_pass(result: TwoSides, failures: Sequence[str]) -> str:
     return "no pass introduces a difference; the generated source differs"
 
 
-def _finding_lines(finding: Finding, count: int) -> list[str]:
+def _finding_lines(finding: Finding, result: TwoSides) -> list[str]:
+    position = finding.position or 0
     has_lines = finding.baseline_line is not None or finding.candidate_line is not None
     where = f", at {finding.place}" if finding.place else "" if has_lines else ", with no line of its own"
-    lines = [f"pass {(finding.position or 0) + 1} of {count}{where}"]
+    lines = [f"pass {position + 1} of {len(result.passes)}{where}"]
     if has_lines:
-        ours, theirs = _windows(finding.baseline_line, finding.candidate_line)
-        lines += [f"baseline:  {ours}", f"candidate: {theirs}"]
+        ours, theirs = windows(finding.baseline_line, finding.candidate_line)
+        row = result.passes[position]
+        # What a pass does that one side alone runs is what it makes of what it is given.
+        alone = row.is_alone and row.status is not Status.FAILED
+        one, other = ("before:", "after:") if alone else ("baseline:", "candidate:")
+        width = max(len(one), len(other))
+        lines += [f"{one:{width}} {ours}", f"{other:{width}} {theirs}"]
     return lines
 
 
-def _windows(ours: str | None, theirs: str | None) -> tuple[str, str]:
-    """Both lines, cut so that what differs between them is in sight."""
+def windows(ours: str | None, theirs: str | None, longest: int = _LONGEST_LINE) -> tuple[str, str]:
+    """Both lines, cut to ``longest`` characters so that what differs between them is in sight."""
     if ours is None or theirs is None:
-        return _short(ours or "(not there)"), _short(theirs or "(not there)")
+        return _short(ours or "(not there)", longest), _short(theirs or "(not there)", longest)
     marks = word_marks(ours, theirs)
     starts = [spans[0][0] for spans in marks if spans]
-    skip = max(0, min(starts, default=0) - _LEAD) if max(len(ours), len(theirs)) > _LONGEST_LINE else 0
+    skip = max(0, min(starts, default=0) - _LEAD) if max(len(ours), len(theirs)) > longest else 0
     cut = "…" if skip else ""
-    return _short(cut + ours[skip:]), _short(cut + theirs[skip:])
+    return _short(cut + ours[skip:], longest), _short(cut + theirs[skip:], longest)
 
 
 def _input_difference(result: TwoSides, baseline: Trace, candidate: Trace) -> str:
@@ -225,24 +224,14 @@ def _machine_code_lines(baseline: Trace, candidate: Trace) -> list[str]:
     ]
 
 
-def _counts(result: TwoSides) -> str:
-    both = [row for row in result.passes if row.baseline and row.candidate]
-    differing = sum(row.effect_lines > 0 for row in both)
-    alone = len(result.passes) - len(both)
-    ratio = f" ({100 * result.effect_lines / result.state_lines:.0f} %)" if result.state_lines else ""
-    text = (
-        f"effects differ in {differing} of {len(both)} passes: {result.effect_lines:,} lines, "
-        f"where states differ in {result.state_lines:,}{ratio}"
-    )
-    return text + (f"; {alone} passes ran on one side only" if alone else "")
-
-
 def _source_line(files: Sequence[TraceFile], result: TwoSides) -> list[str]:
     if result.source_tier is None:
         missing = [label for label, file in zip(("baseline", "candidate"), files, strict=True) if _no_source(file)]
         return [f"generated source: none on {' and '.join(missing)}"] if missing else []
     if result.source_tier is Tier.BYTES:
         return ["generated source: same bytes"]
+    if result.source_tier is Tier.NAMES:
+        return ["generated source: same after matching names"]
     removed, added = (sum(getattr(h, side) for h in result.source_hunks) for side in ("removed", "added"))
     return [f"generated source: -{removed} +{added} lines"]
 
@@ -266,5 +255,5 @@ def _products(trace: Trace) -> list[str]:
     return lines + [f"no machine code: {reason}" for reason in missing]
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
+def _short(text: str, longest: int = _LONGEST_LINE) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -92,6 +92,9 @@ class PassView:
     ``status`` is ``changed``, ``unchanged`` or ``failed`` for one side, a comparison's status for two.
     ``new_metrics`` are those of ``metrics`` that the row before did not show alike.
     ``quiet`` rows are folded unless all are asked for: the pass did nothing, or the same on both sides.
+    ``renamed`` is what the candidate calls the pass where names alone did not tell; ``printed_lines`` differ after it
+    only in how the releases write them, and are in no other count.
+    ``source`` is the line that defines the pass, ``url`` where it can be read; empty where unknown.
     """
 
     index: int
@@ -112,6 +115,15 @@ class PassView:
     metrics: tuple[MetricView, ...]
     new_metrics: tuple[MetricView, ...] = ()
     note: str = ""
+    source: str = ""
+    url: str = ""
+    renamed: str = ""
+    printed_lines: int = 0
+
+    @property
+    def shown_name(self) -> str:
+        """The name on the baseline, and the candidate's where that is another."""
+        return f"{self.name} -> {self.renamed}" if self.renamed else self.name
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,13 @@ class Spool:
 def read_spool(path: Path) -> Spool:
     """Read a spool; a last line cut short by a crash is dropped."""
     spool = Spool()
-    for kind, value in _lines(path):
+    for kind, value in lines_of(path):
         _take(spool, kind, value)
     return spool
 
 
-def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+def lines_of(path: Path) -> Iterator[tuple[str, Any]]:
+    """Kind and value of every whole line of a spool."""
     if not path.exists():
         return
     with path.open(encoding="utf-8", errors="replace") as file:

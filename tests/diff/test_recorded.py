@@ -46,7 +46,13 @@ def test_compare_across_eras_pairs_most_passes_and_finds_where_they_part() -> No
     both = [row for row in result.passes if row.baseline and row.candidate]
     assert len(both) > 50
     assert result.finding
-    assert result.reshaped is not None
+    assert result.printed_lines > 500
+    launch = next(row for row in result.passes if row.name == "tl.MaterializeKernelLaunch")
+    assert launch.status is Status.ONLY_CANDIDATE
+    assert launch.after.shape_lines < launch.before.shape_lines, "it settles how a kernel is launched"
+    assert not launch.introduces
+    assert result.telling is not None
+    assert result.telling.pass_name == "tl.InjectSoftwarePipeline"
     report = report_two_sides(old, new, result, next_command="next")
     assert report.verdict.outcome == "differs"
     assert report.sides[0].tilelang_version == "0.1.9"

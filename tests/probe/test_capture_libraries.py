@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.probe.capture import _loaded_libraries
+from scaffold.probe.identity import _loaded_libraries
 
 
 @pytest.mark.parametrize("folder", ["tilelang/lib", "build/lib"])

@@ -30,10 +30,54 @@ def test_two_sides_verdict_names_pass_place_lines_and_the_values_before_it() -> 
 
 
 def test_two_sides_verdict_values_only() -> None:
-    verdict = two_sided(trace_of(START, ("tl.Lower", LOOP)), trace_of(START, ("tl.Lower", LOOP_2))).verdict
+    files = (trace_of(START, ("tl.Lower", text), source=source) for text, source in ((LOOP, "1;\n"), (LOOP_2, "2;\n")))
+    verdict = two_sided(*files).verdict
     assert verdict.headline == "tl.Lower is the first pass to introduce a difference of values"
     assert verdict.details[1:3] == ("baseline:  C[k] = A[k] + 1", "candidate: C[k] = A[k] + 2")
+    assert verdict.details[-1] == "generated source: -1 +1 lines"
+
+
+def test_two_sides_verdict_of_the_same_source_says_so_first() -> None:
+    verdict = two_sided(trace_of(START, ("tl.Lower", LOOP)), trace_of(START, ("tl.Lower", LOOP_2))).verdict
+    assert verdict.headline == (
+        "the generated source is the same; tl.Lower is the first pass to introduce a difference of values"
+    )
     assert verdict.details[-1] == "generated source: same bytes"
+
+
+@pytest.mark.parametrize("side", ["baseline", "candidate"])
+def test_two_sides_verdict_of_a_pass_that_one_side_runs_shows_what_it_does(side: str) -> None:
+    files = [
+        trace_of(START, ("tl.Lower", LOOP_2), ("tl.Sync", SYNCED), source="1;\n"),
+        trace_of(START, ("tl.Lower", LOOP_2), source="2;\n"),
+    ]
+    verdict = two_sided(*(files if side == "baseline" else reversed(files))).verdict
+    assert (
+        verdict.headline == f"tl.Sync, which only the {side} runs, is the first pass to introduce a difference of shape"
+    )
+    assert verdict.details[1:3] == ("before: (not there)", f"after:  {SYNC}")
+    assert f"passes: 1 only on the {side} (1 of them changes something)" in verdict.details
+
+
+def test_two_sides_verdict_says_what_the_other_side_runs_in_the_place_of_a_pass() -> None:
+    one = trace_of(START, ("tl.A", START), ("tl.Old", SYNCED), ("tl.Z", SYNCED), source="1;\n")
+    other = START.replace("C[9] = 0", "C[9] = T.exp(A[9])")
+    two = trace_of(START, ("tl.A", START), ("tl.Quiet", START), ("tl.New", other), ("tl.Z", other), source="2;\n")
+    verdict = two_sided(one, two).verdict
+    assert verdict.headline.startswith("tl.Old, which only the baseline runs, is the first")
+    assert "in its place the candidate runs tl.New" in verdict.details
+
+
+def test_two_sides_verdict_counts_lines_that_are_only_written_differently() -> None:
+    older = module('with T.block("x"):', "    C[0] = 1")
+    newer, changed = older.replace("T.block", "T.sblock"), older.replace("T.block", "T.sblock").replace("= 1", "= 2")
+    one = trace_of(older, ("tl.Lower", older), source="1;\n")
+    one = replace(one, trace=replace(one.trace, build=replace(one.trace.build, tir_namespace="tir")))
+    report = two_sided(one, trace_of(newer, ("tl.Lower", changed), source="2;\n"))
+    counts = "effects differ in 1 of 1 passes: 2 lines, where states differ in 2 (100 %)"
+    assert report.verdict.details[3] == f"{counts}; 2 more are only written differently"
+    assert (report.totals["state lines"], report.totals["lines only written differently"]) == (2, 2)
+    assert report.passes[0].printed_lines == 2
 
 
 def test_two_sides_verdict_identical() -> None:
@@ -235,7 +279,13 @@ def test_moved_pass_says_so() -> None:
         trace_of(START, ("tl.A", START), ("tl.Sync", synced), ("tl.Z", synced)),
         trace_of(START, ("tl.Sync", synced), ("tl.A", synced), ("tl.Z", synced)),
     )
-    assert {row.note for row in report.passes if row.moved} == {"the other side runs it at another place"}
+    words = "the other side runs it at another place"
+    assert [row.note for row in report.passes if row.moved] == [words, f"{words}; the sides are nearer after it"]
+    assert report.verdict.headline.startswith(
+        "the generated source is the same; tl.Sync, which the sides run at different"
+    )
+    assert "passes: 1 at another place" in report.verdict.details
+    assert report.totals["passes moved"] == 2
 
 
 def test_texts_hold_every_digest_a_report_names() -> None:

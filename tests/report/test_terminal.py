@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from made import NEXT, SYNC, one_sided, two_sided
+from made import LOOP, LOOP_2, NEXT, START, SYNC, one_sided, two_sided
 from traces import Step, module, trace_of
 
 from scaffold.report.terminal import TerminalOptions, make_console, matches, print_report, render_text, select_passes
@@ -208,3 +208,12 @@ def test_plain_text_shows_no_escape_of_a_stranger(hostile: str) -> None:
     assert not {"\x1b", "\x07", "\x9b"} & set(text)
     if hostile.isprintable():
         assert hostile in text
+
+
+def test_renamed_pass_is_shown_with_both_names_and_found_by_either() -> None:
+    report = two_sided(
+        trace_of(START, ("tl.Lower", LOOP), ("tl.End", LOOP)), trace_of(START, ("tl.Make", LOOP_2), ("tl.End", LOOP_2))
+    )
+    assert "tl.Lower -> tl.Make" in render_text(report, TerminalOptions())
+    for name in ("Lower", "tl.Make", "make"):
+        assert [row.name for row in select_passes(report, (name,))] == ["tl.Lower"]

@@ -186,30 +186,6 @@ function jump(by) {
   if (next) window.scrollBy({ top: next.getBoundingClientRect().top - line });
 }
 
-function isDark() {
-  const forced = document.documentElement.dataset.theme;
-  return forced ? forced === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
-function switchTheme() {
-  const theme = isDark() ? "light" : "dark";
-  document.documentElement.dataset.theme = theme;
-  remember("theme", theme);
-}
-
-async function copy(button) {
-  const command = document.querySelector(".next code");
-  try {
-    await navigator.clipboard.writeText(command.textContent);
-    button.textContent = "copied";
-  } catch {
-    // No clipboard on some file:// pages: select it, so that one key press copies it.
-    getSelection().selectAllChildren(command);
-    button.textContent = "selected";
-  }
-  setTimeout(() => { button.textContent = "copy"; }, 1500);
-}
-
 // ---- start
 
 function build() {

@@ -1,6 +1,6 @@
 // One pass: what is known of it, and its difference.
 
-const WORDS = { shape: "in shape", values: "in values only", names: "in names only" };
+const WORDS = { shape: "in shape", values: "in values only", annotations: "in annotations only", names: "in names only" };
 
 function statusWords(row) {
   const degree = WORDS[row.degree];
@@ -54,9 +54,12 @@ function factsView(row, two) {
   const sides = row.sides.filter(Boolean);
   const callers = [...new Set(sides.map((side) => side.caller).filter(Boolean))];
   const facts = row.sides.flatMap((side, at) => (two ? fact(data.labels[at], side ? one(side) : "not run") : side ? fact("did", one(side)) : []));
+  // A link leads to a web page only, whatever the report says.
+  if (row.source) facts.push(...fact("defined in", row.url.startsWith("https://") ? el("a", { href: row.url, rel: "noreferrer" }, row.source) : el("code", {}, row.source)));
   if (callers.length) facts.push(...fact("called at", el("code", {}, callers.join(", "))));
   if (row.phase) facts.push(...fact("phase", row.phase));
   if (two && row.state) facts.push(...fact("differ after it", plural(row.state, "line")));
+  if (two && row.printed) facts.push(...fact("only written differently", plural(row.printed, "more line")));
   if (two && row.moved) facts.push(...fact("order", "runs at another place on the other side"));
   return facts.length ? el("dl", { class: "facts" }, facts) : null;
 }

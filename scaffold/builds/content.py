@@ -1,0 +1,124 @@
+"""What decides how a build lowers a kernel, as one digest: its Python, its libraries, what it stands on.
+
+An attestation says what was loaded once; this says what would be loaded now, without importing it, so that a result
+kept from last time can be told from one that no longer holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from scaffold.builds.asking import ask
+from scaffold.builds.build import Build
+from scaffold.builds.workspace import Workspace
+from scaffold.errors import EnvironmentProblem
+from scaffold.files import file_sha256, write_atomically
+
+_WHERE = (
+    "import importlib.util as u, sysconfig; "
+    "print(u.find_spec('tilelang').origin); print(sysconfig.get_paths()['platlib'])"
+)
+_TIMEOUT_S = 60.0
+
+#: Distributions whose version decides too; the rest of an environment does not lower anything.
+_STANDS_ON = re.compile(r"(?:apache_tvm_ffi|torch|z3_solver)-", re.IGNORECASE)
+
+#: Of the kit itself, what runs inside a build.
+_PROBE = ("probe", "kernels/zoo", "kernels/model.py", "trace/model.py")
+
+
+class FileHashes:
+    """sha256 of files, each hashed once per content: kept by path, size, and time of change in nanoseconds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._known: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._known = {}
+        self._changed = False
+
+    def of(self, file: Path) -> str:
+        """The sha256 of ``file`` in hex; raises OSError."""
+        status = file.stat()
+        stamp = f"{status.st_size}|{status.st_mtime_ns}|{status.st_ino}"
+        known = self._known.get(str(file))
+        if known is None or known[0] != stamp:
+            known = self._known[str(file)] = [stamp, file_sha256(file)]
+            self._changed = True
+        return known[1]
+
+    def save(self) -> None:
+        if self._changed:
+            write_atomically(self._path, json.dumps(self._known, sort_keys=True).encode())
+            self._changed = False
+
+
+def content_digest(build: Build, workspace: Workspace) -> str:
+    """The digest of ``build`` as it is on disk now.
+
+    Raises
+    ------
+    EnvironmentProblem
+        If its interpreter has no TileLang.
+    """
+    package, site = _where(build.python)
+    name = hashlib.sha256(str(package).encode()).hexdigest()[:16]
+    hashes = FileHashes(workspace.folder(workspace.cache / "content") / f"{name}.json")
+    digest = hashlib.sha256()
+    for root in (package, package.parent / "build" / "lib"):
+        for file in _files(root):
+            digest.update(f"{file.relative_to(root)} {hashes.of(file)}\n".encode())
+    stands_on = sorted(item.name for item in site.glob("*.dist-info") if _STANDS_ON.match(item.name))
+    digest.update("\n".join(stands_on).encode())
+    hashes.save()
+    return digest.hexdigest()
+
+
+@cache
+def probe_digest() -> str:
+    """The digest of what of the kit itself takes part in a lowering."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for part in _PROBE:
+        place = root / part
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _where(python: str) -> tuple[Path, Path]:
+    answer = ask([python, "-I", "-c", _WHERE], timeout_s=_TIMEOUT_S)
+    lines = answer.stdout.splitlines()
+    if not answer.ok or len(lines) < 2:
+        raise EnvironmentProblem(
+            f"{python} finds no TileLang: {answer.why_not}", hint=f"see it whole: {python} -c 'import tilelang'"
+        )
+    return Path(lines[-2]).parent, Path(lines[-1])
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(names):
+            file = Path(folder) / name
+            if file.is_file():
+                yield file
+
+
+def files_digest(files: Iterable[Path], hashes: FileHashes) -> str | None:
+    """One digest of several files; ``None`` where one of them is gone."""
+    digest = hashlib.sha256()
+    try:
+        for file in files:
+            digest.update(f"{file} {hashes.of(file)}\n".encode())
+    except OSError:
+        return None
+    return digest.hexdigest()

@@ -1,0 +1,251 @@
+"""One process a build that imports TileLang once and lowers in children: the kit's end of ``probe/server.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from scaffold.builds.build import Build
+from scaffold.builds.process import Finished, ended_with_us, probe_environment
+from scaffold.errors import EnvironmentProblem, ProbeError, ScaffoldError
+from scaffold.probe import start
+from scaffold.progress import Progress
+
+_STAND_INS = (
+    "believed", "catching", "compiler", "device", "distributed", "gpus", "kernels", "launch", "loops",
+    "main_module", "makers", "measuring", "packages", "passing_over", "replacing", "shown", "soft", "statements",
+    "tensors", "tuning", "users_files",
+)  # fmt: skip
+
+#: Imported before the first request, beside TileLang and TVM: what every request would import.
+_WARM = ("scaffold.probe.capture", "scaffold.probe.script", *(f"scaffold.probe.standin.{name}" for name in _STAND_INS))
+
+#: What a kernel may use of the machine's memory before it is ended, so that one does not take the rest with it.
+MEMORY_SHARE = 0.5
+
+#: TileLang imports in seconds, and in a minute from a slow disk.
+_IMPORT_TIMEOUT_S = 300.0
+
+_GRACE_SECONDS = 5.0
+
+
+@dataclass
+class _Waiting:
+    """A request that was sent: its log, and where its answer goes."""
+
+    log: Path
+    answer: Future[Finished] = field(default_factory=Future)
+
+
+class ProbeServer:
+    """Runs requests in children of one process; any number of threads may ask at once."""
+
+    def __init__(
+        self, build: Build, folder: Path, progress: Progress, *, import_timeout_s: float = _IMPORT_TIMEOUT_S
+    ) -> None:
+        self.build = build
+        self._folder, self._import_timeout_s = folder, import_timeout_s
+        self._lock = threading.Lock()
+        self._ready: Future[None] = Future()
+        self._waiting: dict[int, _Waiting] = {}
+        self._count = 0
+        self._log = folder / "server.log"
+        request = folder / "server.json"
+        request.write_text(json.dumps({"warm": list(_WARM)}), encoding="utf-8")
+        self._command = [build.python, str(Path(start.__file__)), "server", str(request)]
+        progress.echo(" ".join(self._command))
+        started: Future[subprocess.Popen[bytes]] = Future()
+        # The system ends the server when the *thread* that started it ends: this one stays as long as the server.
+        self._reader = threading.Thread(
+            target=self._start_and_read, args=(started,), name=f"answers of {build.name}", daemon=True
+        )
+        self._reader.start()
+        try:
+            self._process = started.result()
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"{build.name} cannot be started: {error.strerror}: {build.python}",
+                hint="see the builds there are: python -m scaffold builds",
+            ) from error
+        self._watch = ended_with_us(self._process)
+        self._watch.__enter__()
+
+    def __enter__(self) -> ProbeServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def run(self, job: str, folder: Path, *, timeout_s: float, memory_bytes: int | None = None) -> Finished:
+        """Run ``job`` for ``folder/request.json``; its output goes to ``folder/log``.
+
+        Raises
+        ------
+        EnvironmentProblem
+            If TileLang does not import in this build.
+        ProbeError
+            If the server itself died.
+        """
+        self._wait_until_ready()
+        waiting = _Waiting(folder / "log")
+        with self._lock:
+            self._count += 1
+            number = self._count
+            self._waiting[number] = waiting
+        request = {
+            "id": number,
+            "job": job,
+            "request": str(folder / "request.json"),
+            "log": str(waiting.log),
+            "cwd": str(folder),
+            "env": {"TMPDIR": str(folder)},
+            "timeout_s": timeout_s,
+            "memory_bytes": memory_bytes,
+        }
+        try:
+            self._send(request)
+        except (OSError, ValueError):
+            with self._lock:
+                self._waiting.pop(number, None)
+            raise self._died() from None
+        return waiting.answer.result()
+
+    def close(self) -> None:
+        """End the server and what it runs."""
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        try:
+            self._process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(_GRACE_SECONDS)
+        self._watch.__exit__(None, None, None)
+
+    def _wait_until_ready(self) -> None:
+        try:
+            self._ready.result(self._import_timeout_s)
+        except FutureTimeoutError:
+            problem = EnvironmentProblem(
+                f"TileLang did not import in {self.build.name} within {self._import_timeout_s:g} s",
+                hint=f"see where it hangs: {self.build.python} -X importtime -c 'import tilelang'",
+                context={"its last lines": self._last_lines()},
+            )
+            with contextlib.suppress(InvalidStateError):
+                self._ready.set_exception(problem)
+            self._process.kill()
+            raise problem from None
+
+    def _send(self, request: dict[str, Any]) -> None:
+        with self._lock:
+            stdin = self._process.stdin
+            if stdin is None:
+                raise BrokenPipeError
+            stdin.write(json.dumps(request).encode() + b"\n")
+            stdin.flush()
+
+    def _start_and_read(self, started: Future[subprocess.Popen[bytes]]) -> None:
+        """Hand every answer to who waits for it; at the end, tell those left that none will come."""
+        try:
+            with self._log.open("ab") as log:
+                process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=probe_environment(probe_variables(self._folder)),
+                    cwd=self._folder,
+                    start_new_session=True,
+                )
+        except BaseException as error:  # noqa: BLE001 - raised where the server was asked for
+            started.set_exception(error)
+            return
+        self._process = process
+        started.set_result(process)
+        try:
+            if process.stdout is not None:
+                with process.stdout as lines:
+                    for line in lines:
+                        self._take(json.loads(line))
+        except (ValueError, KeyError, TypeError):
+            process.kill()  # half a line, or none of ours: nothing it says from here on can be trusted
+        finally:
+            process.wait()
+            self._tell_of_the_end()
+
+    def _tell_of_the_end(self) -> None:
+        if not self._ready.done():
+            self._ready.set_exception(self._died())
+        with self._lock:
+            left, self._waiting = list(self._waiting.values()), {}
+        for waiting in left:
+            waiting.answer.set_exception(self._died())
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        if "ready" in answer:
+            if answer["ready"]:
+                self._ready.set_result(None)
+            else:
+                self._ready.set_exception(self._does_not_import(answer))
+            return
+        with self._lock:
+            waiting = self._waiting.pop(answer["id"])
+        waiting.answer.set_result(
+            Finished(
+                answer["returncode"],
+                waiting.log,
+                answer["timed_out"],
+                most_memory_bytes=answer["most_memory_kib"] * 1024,
+            )
+        )
+
+    def _does_not_import(self, answer: dict[str, Any]) -> ScaffoldError:
+        return EnvironmentProblem(
+            f"TileLang does not import in {self.build.name}: {answer['error']}: {answer['message']}",
+            hint=f"see it whole: {self.build.python} -c 'import tilelang'",
+        )
+
+    def _died(self) -> ScaffoldError:
+        """How the server ended: while it imported TileLang, that is the build's fault."""
+        how, context = f"exit code {self._process.poll()}", {"its last lines": self._last_lines()}
+        if not self._ready.done() or self._ready.exception() is not None:
+            return EnvironmentProblem(
+                f"the process of {self.build.name} ended while it imported TileLang ({how})",
+                hint=f"see it: {self.build.python} -c 'import tilelang'; echo $?",
+                context=context,
+            )
+        return ProbeError(
+            f"the probe server of {self.build.name} died ({how})",
+            hint="run the same command again; what was done is kept",
+            context=context,
+        )
+
+    def _last_lines(self) -> str:
+        return Finished(0, self._log).tail(8)
+
+
+def probe_variables(folder: Path) -> dict[str, str]:
+    """Variables of a probe whose folder is ``folder``."""
+    return {
+        # A kernel cache of its own, switched off besides: what is asked for is compiled, here and now.
+        "TILELANG_DISABLE_CACHE": "1",
+        "TILELANG_CACHE_DIR": str(folder / "cache"),
+        "TMPDIR": str(folder),
+        # Sets of strings in TileLang's own Python keep one order from run to run.
+        "PYTHONHASHSEED": "0",
+    }

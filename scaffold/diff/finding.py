@@ -1,0 +1,121 @@
+"""The one pass to name, and the lines to show of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+
+from scaffold.diff.annotations import without_annotations
+from scaffold.diff.model import Degree, Finding, PassComparison, Status
+from scaffold.diff.state import shape_in_place
+from scaffold.diff.text import Hunk, Line, pair_lines
+
+#: A line of the baseline and what became of it on the candidate; ``None`` where it has no counterpart.
+_Pair = tuple[Line | None, Line | None]
+#: Where in the IR a line of a row's hunks stands.
+Place = Callable[[PassComparison, Line | None, Line | None], str]
+
+
+def find(rows: Sequence[PassComparison], degrees: Sequence[Degree], place: Place) -> Finding | None:
+    """The first row that introduces a difference of one of ``degrees``: one that lasts, if any does."""
+    found = [(at, row) for at, row in enumerate(rows) if row.introduces and row.degree in degrees]
+    # What a nested pass does is done by the one around it.
+    found = [item for item in found if not _depth(item[1])] or found
+    lasting = [item for item in found if not item[1].gone_after or item[1].status is Status.FAILED]
+    for at, row in (lasting or found)[:1]:
+        return _finding(row, at, place)
+    return None
+
+
+def _depth(row: PassComparison) -> int:
+    effect = row.baseline or row.candidate
+    return effect.record.depth if effect else 0
+
+
+def _finding(row: PassComparison, position: int, place: Place) -> Finding:
+    """The most telling lines that this pass made different, and where they are."""
+    choices = [pair for hunk in row.hunks for pair in _fresh_pairs(hunk)]
+    for tells in (_TELLS.get(row.degree, _anything), lambda pair: not any(map(_is_bookkeeping, pair))):
+        choices = [pair for pair in choices if tells(pair)] or choices
+    ours, theirs = choices[0] if choices else (None, None)
+    where = place(row, ours, theirs) if choices else ""
+    return Finding(
+        pass_name=row.name,
+        position=position,
+        degree=row.degree,
+        function=where.partition(" > ")[0] or None,
+        place=where,
+        baseline_line=ours.text.strip() if ours else None,
+        candidate_line=theirs.text.strip() if theirs else None,
+        lasts=not row.gone_after,
+    )
+
+
+def _anything(_: _Pair) -> bool:
+    return True
+
+
+def _differs_in_shape(pair: _Pair) -> bool:
+    return _shape(pair[0]) != _shape(pair[1])
+
+
+def _differs_in_statement(pair: _Pair) -> bool:
+    return _statement(pair[0]) != _statement(pair[1])
+
+
+_TELLS: dict[Degree, Callable[[_Pair], bool]] = {
+    Degree.SHAPE: _differs_in_statement,
+    Degree.ANNOTATIONS: _differs_in_shape,
+}
+
+
+def _shape(line: Line | None) -> str:
+    return shape_in_place(line.text) if line is not None else ""
+
+
+def _statement(line: Line | None) -> list[str]:
+    return [shape_in_place(text) for text in without_annotations([line.text])] if line is not None else []
+
+
+#: Statements that follow from others: the access regions and annotations of a block or function.
+_BOOKKEEPING = re.compile(r"\s*(?:T\.(?:reads|writes|func_attr|s?block_attr|block|sblock)\(|with T\.s?block\(|#)")
+
+
+def _is_bookkeeping(line: Line | None) -> bool:
+    return line is not None and _BOOKKEEPING.match(line.text) is not None
+
+
+def _fresh_pairs(hunk: Hunk) -> list[_Pair]:
+    """Fresh lines of each run of changes: what became what, and what stands alone, in the order of the text."""
+    pairs: list[_Pair] = []
+    removed: list[Line] = []
+    added: list[Line] = []
+    for line in (*hunk.lines, None):
+        if line is not None and line.kind != " ":
+            (removed if line.kind == "-" else added).append(line)
+            continue
+        pairs += _paired(removed, added)
+        removed, added = [], []
+    return [pair for pair in pairs if any(line is not None and not line.carried for line in pair)]
+
+
+def _paired(removed: Sequence[Line], added: Sequence[Line]) -> list[_Pair]:
+    """What became what: lines of one shape, and in order those that are left between them."""
+    became = dict(pair_lines([_bare(line) for line in removed], [_bare(line) for line in added]))
+    pairs: list[_Pair] = []
+    start = 0
+    for at, one in [*enumerate(removed), (len(removed), None)]:
+        if one is not None and at not in became:
+            continue
+        end = became[at] if one is not None else len(added)
+        first = max((i + 1 for i in became if i < at), default=0)
+        pairs += zip_longest(removed[first:at], added[start:end])
+        if one is not None:
+            pairs.append((one, added[end]))
+        start = end + 1
+    return pairs
+
+
+def _bare(line: Line) -> str:
+    return "".join(without_annotations([line.text]))

@@ -1,0 +1,109 @@
+"""What becomes of an error that a statement of the user's raised: it rises, or it is noted and passed over."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType, TracebackType
+
+from scaffold.probe.standin.catching import is_caught
+from scaffold.probe.standin.packages import Unknown, origin_of
+from scaffold.probe.standin.soft import SoftFiles
+
+#: Parts of TileLang that help to test and to measure: what they raise says nothing of a kernel.
+_BESIDE = ("testing", "profiler", "utils", "tools", "carver")
+
+#: ``note(error, line, path, origin)``: ``origin`` says in words what unknown thing the error comes from, if from one.
+Note = Callable[[Exception, int, str, "str | None"], None]
+
+
+class PassingOver:
+    """Judges errors. ``package`` is TileLang's folder; ``pretended`` tells whether a stand-in was used so far."""
+
+    def __init__(self, files: SoftFiles, package: str, *, pretended: Callable[[], bool], note: Note) -> None:
+        self._files, self._package, self._pretended, self._note = files, package, pretended, note
+        self._now = threading.local()
+
+    def failed(self, error: Exception, line: int, path: str) -> bool:
+        """Whether ``error`` must rise; noted if not."""
+        frame = sys._getframe(1)
+        if self._must_rise(error, frame):
+            return True
+        origin = self._origin_behind(error, frame, line, path)
+        self._now.origin = origin or f"line {line}, which was passed over"
+        self._note(error, line, path, origin)
+        return False
+
+    def unknown(self, name: str) -> Unknown:
+        """What the statement that failed last would have bound."""
+        return Unknown(name, getattr(self._now, "origin", "nowhere"))
+
+    def is_caught(self, error: Exception) -> bool:
+        """Whether the user's code that runs now has an answer to ``error``, were it raised here."""
+        return is_caught(error, sys._getframe(1), self._files.regions, broadly=True)
+
+    def _must_rise(self, error: Exception, frame: FrameType) -> bool:
+        if isinstance(error, RecursionError) and any(caller.f_code is frame.f_code for caller in _callers(frame)):
+            return True
+        # Nothing goes well after that, and the kit must learn of it.
+        if isinstance(error, MemoryError):
+            return True
+        raised_here = self._raising_frame(error)
+        broadly = not self._pretended() or raised_here is not None or self.is_compilers(error)
+        if is_caught(error, frame, self._files.regions, broadly=broadly) or self._builds_a_kernel(frame):
+            return True
+        if frame.f_code.co_name == "<module>":
+            return False
+        return raised_here is frame or isinstance(error, (StopIteration, StopAsyncIteration))
+
+    def _raising_frame(self, error: Exception) -> FrameType | None:
+        """The user's frame whose ``raise`` raised ``error``, if one did; a failed ``assert`` does not count."""
+        last = _last(error.__traceback__)
+        if last is None:
+            return None
+        regions = self._files.regions.get(last.tb_frame.f_code.co_filename)
+        return last.tb_frame if regions is not None and last.tb_lineno in regions.raising else None
+
+    def is_compilers(self, error: BaseException) -> bool:
+        """Whether TileLang raised ``error`` over a kernel."""
+        return any(self._is_of_compiler(entry.tb_frame) for entry in _entries(error.__traceback__))
+
+    def _builds_a_kernel(self, frame: FrameType) -> bool:
+        """Whether TileLang called the user's code: what goes wrong there is the kernel's, and TileLang's to tell."""
+        return any(self._is_of_compiler(caller) for caller in _callers(frame))
+
+    def _is_of_compiler(self, frame: FrameType) -> bool:
+        path = frame.f_code.co_filename
+        if not path.startswith(self._package):
+            return False
+        return path[len(self._package) :].lstrip("/").partition("/")[0].removesuffix(".py") not in _BESIDE
+
+    def _origin_behind(self, error: Exception, frame: FrameType, line: int, path: str) -> str | None:
+        """Where an unknown value came from that took part in the statement, or where its error arose."""
+        names = self._files.names.get((path, line), frozenset())
+        places = [{name: frame.f_locals.get(name, frame.f_globals.get(name)) for name in names}]
+        places += [entry.tb_frame.f_locals for entry in _entries(error.__traceback__) if entry.tb_frame is not frame]
+        for place in places:
+            for value in list(place.values()):
+                if (origin := origin_of(value)) is not None:
+                    return origin
+        return None
+
+
+def _callers(frame: FrameType) -> Iterator[FrameType]:
+    caller = frame.f_back
+    while caller is not None:
+        yield caller
+        caller = caller.f_back
+
+
+def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
+
+
+def _last(traceback: TracebackType | None) -> TracebackType | None:
+    entries = list(_entries(traceback))
+    return entries[-1] if entries else None

@@ -1,0 +1,28 @@
+"""Many kernels as JSON; the schema is ``corpus.schema.json`` beside this file."""
+
+from __future__ import annotations
+
+import msgspec
+
+from scaffold.report.clean import encodable
+from scaffold.report.corpus_build import with_links
+from scaffold.report.corpus_view import CorpusReport, SurveyReport
+from scaffold.report.links import Links
+
+
+def render_corpus_json(report: CorpusReport | SurveyReport, *, links: Links | None = None) -> bytes:
+    """The view model, indented, keys in a fixed order; ``kind`` says which of the two it is."""
+    if isinstance(report, CorpusReport):
+        report = with_links(report, links or {})
+    return msgspec.json.format(msgspec.json.encode(encodable(report), order="deterministic"), indent=1) + b"\n"
+
+
+def corpus_schema() -> dict[str, object]:
+    """JSON Schema of what :func:`render_corpus_json` writes."""
+    references, components = msgspec.json.schema_components([CorpusReport, SurveyReport], ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "TileLang corpus report",
+        "oneOf": list(references),
+        "$defs": components,
+    }

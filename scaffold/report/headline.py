@@ -1,0 +1,91 @@
+"""The words for where two lowerings part: which pass, in what, and how much there is of it."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+
+from scaffold.diff.equality import Tier
+from scaffold.diff.model import Degree, Finding, PassComparison, Status, TwoSides
+
+
+def headline_of(result: TwoSides, finding: Finding) -> str:
+    """The pass to name, in one line."""
+    row = result.passes[finding.position or 0]
+    kind = finding.degree.value
+    words = f"{_who(row)} is the first pass to introduce a difference of {kind}"
+    if result.inputs_degree is Degree.SHAPE and not result.inputs_gone_after and finding.lasts:
+        words = f"the inputs differ in shape already; {_who(row)} is the first pass to add to that"
+    if not finding.lasts:
+        words += f", gone again after {row.gone_after}"
+    return f"the generated source is the same; {words}" if result.source_tier is Tier.BYTES else words
+
+
+def _who(row: PassComparison) -> str:
+    """The pass, and what is odd about how the sides run it."""
+    if row.moved:
+        return f"{row.name}, which the sides run at different places,"
+    if row.is_alone and row.status is not Status.FAILED:
+        return f"{row.name}, which only the {row.status.value.rpartition(' ')[2]} runs,"
+    return f"{row.name} -> {row.renamed}" if row.renamed else row.name
+
+
+def before_it(result: TwoSides, finding: Finding) -> list[str]:
+    """What was introduced before the pass that is named, in less than shape."""
+    other = result.introduced
+    if other is None or (other.position or 0) >= (finding.position or 0):
+        return []
+    return [f"before it, in {other.degree.value} only: {other.pass_name} (pass {(other.position or 0) + 1})"]
+
+
+def in_its_place(result: TwoSides, finding: Finding) -> list[str]:
+    """What the other side runs between the same two passes, where the pass that is named runs on one side only."""
+    position = finding.position or 0
+    row = result.passes[position]
+    if not row.is_alone or row.status is Status.FAILED:
+        return []
+    before = list(takewhile(lambda other: other.is_alone, reversed(result.passes[:position])))
+    after = list(takewhile(lambda other: other.is_alone, result.passes[position:]))
+    others = [
+        other.name
+        for other in (*reversed(before), *after)
+        if other.status is not row.status and (effect := other.baseline or other.candidate) and effect.changed
+    ]
+    side = "candidate" if row.status is Status.ONLY_BASELINE else "baseline"
+    return [f"in its place the {side} runs {', '.join(others)}"] if others else []
+
+
+def inputs_after(result: TwoSides) -> str:
+    """What becomes of the difference of the inputs."""
+    return f", gone after {result.inputs_gone_after}" if result.inputs_gone_after else ""
+
+
+def counts_of(result: TwoSides) -> str:
+    """How much effects and states differ, and how much is only written differently."""
+    both = [row for row in result.passes if not row.is_alone]
+    differing = sum(row.effect_lines > 0 for row in both)
+    ratio = f" ({100 * result.effect_lines / result.state_lines:.0f} %)" if result.state_lines else ""
+    text = (
+        f"effects differ in {differing} of {len(both)} passes: {result.effect_lines:,} lines, "
+        f"where states differ in {result.state_lines:,}{ratio}"
+    )
+    return text + (f"; {result.printed_lines:,} more are only written differently" if result.printed_lines else "")
+
+
+def pass_lists(result: TwoSides) -> list[str]:
+    """How the lists of passes differ, in one line, if they do."""
+    alone = [row for row in result.passes if row.is_alone and not row.moved]
+    words = [
+        f"{len(rows)} only on the {side}{_doing(rows)}"
+        for side, status in (("baseline", Status.ONLY_BASELINE), ("candidate", Status.ONLY_CANDIDATE))
+        if (rows := [row for row in alone if row.status is status])
+    ]
+    moved = len({row.name.rpartition(".")[2] for row in result.passes if row.moved})
+    renamed = sum(bool(row.renamed) for row in result.passes)
+    words += [f"{moved} at another place"] if moved else []
+    words += [f"{renamed} under another name"] if renamed else []
+    return [f"passes: {', '.join(words)}"] if words else []
+
+
+def _doing(rows: list[PassComparison]) -> str:
+    count = sum(effect.changed for row in rows if (effect := row.baseline or row.candidate))
+    return f" ({count} of them change{'s' if count == 1 else ''} something)" if count else " (changing nothing)"
