@@ -38,10 +38,7 @@ class FileHashes:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            self._known: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self._known = {}
+        self._known = _read(path)
         self._changed = False
 
     def of(self, file: Path) -> str:
@@ -56,8 +53,17 @@ class FileHashes:
 
     def save(self) -> None:
         if self._changed:
-            write_atomically(self._path, json.dumps(self._known, sort_keys=True).encode())
+            write_atomically(self._path, json.dumps(dict(self._known), sort_keys=True).encode())
             self._changed = False
+
+
+def _read(path: Path) -> dict[str, list[str]]:
+    """What was kept in ``path``; nothing of what cannot be read."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {str(file): [str(stamp), str(sha256)] for file, (stamp, sha256) in kept.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
 
 
 def content_digest(build: Build, workspace: Workspace) -> str:

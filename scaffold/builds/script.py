@@ -68,6 +68,7 @@ class ScriptRun:
     seconds: float = 0.0
     #: Whether the same would come of it again: it was not ended from outside.
     lasting: bool = True
+    timed_out: bool = False
 
     @property
     def not_built(self) -> tuple[PassedOver, ...]:
@@ -143,6 +144,7 @@ def run_script(
             tuple(told.files),
             seconds,
             lasting=told.ended or (finished.returncode >= 0 and not finished.timed_out),
+            timed_out=finished.timed_out,
         )
     finally:
         if keep:

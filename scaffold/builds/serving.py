@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import threading
 from concurrent.futures import Future, InvalidStateError
@@ -19,14 +21,12 @@ from scaffold.errors import EnvironmentProblem, ProbeError, ScaffoldError
 from scaffold.probe import start
 from scaffold.progress import Progress
 
-_STAND_INS = (
-    "believed", "catching", "compiler", "device", "distributed", "gpus", "kernels", "launch", "loops",
-    "main_module", "makers", "measuring", "packages", "passing_over", "replacing", "shown", "soft", "statements",
-    "tensors", "tuning", "users_files",
-)  # fmt: skip
-
 #: Imported before the first request, beside TileLang and TVM: what every request would import.
-_WARM = ("scaffold.probe.capture", "scaffold.probe.script", *(f"scaffold.probe.standin.{name}" for name in _STAND_INS))
+_WARM = (
+    "scaffold.probe.capture",
+    "scaffold.probe.script",
+    *(f"scaffold.probe.standin.{path.stem}" for path in sorted(Path(start.__file__).parent.glob("standin/[a-z]*.py"))),
+)
 
 #: What a kernel may use of the machine's memory before it is ended, so that one does not take the rest with it.
 MEMORY_SHARE = 0.5
@@ -57,6 +57,7 @@ class ProbeServer:
         self._ready: Future[None] = Future()
         self._waiting: dict[int, _Waiting] = {}
         self._count = 0
+        self._over = False
         self._log = folder / "server.log"
         request = folder / "server.json"
         request.write_text(json.dumps({"warm": list(_WARM)}), encoding="utf-8")
@@ -103,6 +104,8 @@ class ProbeServer:
         self._wait_until_ready()
         waiting = _Waiting(folder / "log")
         with self._lock:
+            if self._over:
+                raise self._died()
             self._count += 1
             number = self._count
             self._waiting[number] = waiting
@@ -132,7 +135,7 @@ class ProbeServer:
         try:
             self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            _kill(self._process)
             self._process.wait()
         self._reader.join(_GRACE_SECONDS)
         self._watch.__exit__(None, None, None)
@@ -148,7 +151,7 @@ class ProbeServer:
             )
             with contextlib.suppress(InvalidStateError):
                 self._ready.set_exception(problem)
-            self._process.kill()
+            _kill(self._process)
             raise problem from None
 
     def _send(self, request: dict[str, Any]) -> None:
@@ -183,7 +186,7 @@ class ProbeServer:
                     for line in lines:
                         self._take(json.loads(line))
         except (ValueError, KeyError, TypeError):
-            process.kill()  # half a line, or none of ours: nothing it says from here on can be trusted
+            _kill(process)  # half a line, or none of ours: nothing it says from here on can be trusted
         finally:
             process.wait()
             self._tell_of_the_end()
@@ -192,6 +195,7 @@ class ProbeServer:
         if not self._ready.done():
             self._ready.set_exception(self._died())
         with self._lock:
+            self._over = True
             left, self._waiting = list(self._waiting.values()), {}
         for waiting in left:
             waiting.answer.set_exception(self._died())
@@ -237,6 +241,12 @@ class ProbeServer:
 
     def _last_lines(self) -> str:
         return Finished(0, self._log).tail(8)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a server at once, with what it has not yet made a process of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def probe_variables(folder: Path) -> dict[str, str]:

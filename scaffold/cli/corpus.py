@@ -19,6 +19,7 @@ from scaffold.builds.capture import Captured, with_machine_code
 from scaffold.builds.content import content_digest
 from scaffold.builds.gpu import default_target
 from scaffold.cli.options import Output, command_line, write_result
+from scaffold.cli.pass_links import links_to
 from scaffold.cli.tracing import Session, refuse_same, settings_of
 from scaffold.corpus.checkout import named_tree, tree_of
 from scaffold.corpus.comparing import ComparedEntry, ComparedKernel, CompareTask
@@ -27,12 +28,12 @@ from scaffold.corpus.lowering import Lowered, LowerTask
 from scaffold.corpus.manifest import Entry, Manifest, make_manifest
 from scaffold.corpus.pool import open_pool
 from scaffold.corpus.survey import by_reason, compare_all, lower_all
-from scaffold.diff.change import Outcome
+from scaffold.diff.change import CHANGED, Outcome
 from scaffold.errors import ExitCode, NothingCompiledError, UsageError
 from scaffold.kernels.spec import Settings, parse_spec
 from scaffold.kernels.target import normal_label, parse_target
 from scaffold.progress import Progress
-from scaffold.report.corpus_build import corpus_report, survey_report
+from scaffold.report.corpus_build import corpus_report, survey_report, with_links
 from scaffold.report.corpus_markdown import render_corpus_markdown
 from scaffold.report.corpus_terminal import print_corpus, render_corpus_text
 from scaffold.report.corpus_view import (
@@ -131,9 +132,10 @@ def run_many(namespace: argparse.Namespace, session: Session, output: Output, sh
         files = zip(pair, sides, strict=True)
         return show([_with_machine_code(path, side, namespace, session) for path, side in files])
     report = _compared(namespace, session, sides, manifest, compared)
+    passes = dict.fromkeys(group.pass_name for group in report.groups if group.pass_name)
+    report = with_links(report, links_to(passes, sides[1].build.name, session.workspace, session.progress))
     _emit(report, output, everything=namespace.all)
-    changed = {Outcome.BROKEN, Outcome.DIFFERS, Outcome.MENDED}
-    found = any(group.outcome in changed for group in report.groups)
+    found = any(group.outcome in CHANGED for group in report.groups)
     return int(ExitCode.FINDING if namespace.check and found else ExitCode.OK)
 
 
@@ -314,6 +316,8 @@ def _compared(
 ) -> CorpusReport:
     rows = [_row(entry, kernel) for entry in results for kernel in entry.kernels]
     rows, not_measured = _with_resources(rows, sides, namespace, session)
+    typed = {Path(name).name: name for name in namespace.kernels if is_script(name)}
+    rows = [replace(row, command=_command(row, sides, typed, namespace.source_tree)) for row in rows]
     missed = [
         MissedEntry(entry.name.removeprefix("examples/"), entry.target, label, why)
         for entry in results
@@ -329,7 +333,8 @@ def _compared(
         left_out=by_reason(manifest.left_out),
         packages=dict(packages.most_common()),
         not_measured=not_measured,
-        next_command=_next(rows, sides, {Path(name).name: name for name in namespace.kernels if is_script(name)}),
+        next_command=_next(rows, sides),
+        command=command_line(*session.argv),
     )
 
 
@@ -345,15 +350,20 @@ def _row(entry: ComparedEntry, kernel: ComparedKernel) -> KernelRow:
     )
 
 
-def _next(rows: Sequence[KernelRow], sides: Sequence[_Side], typed: Mapping[str, str]) -> str:
-    """The kernel that changed most, pass by pass."""
-    changed = [row for row in rows if row.change.outcome is Outcome.DIFFERS]
-    if not changed:
-        return command_line("tir-diff", "--corpus", *_specs(sides), "-o", "corpus.md")
-    worst = max(changed, key=lambda row: row.change.size)
-    words = [worst.source] if worst.name == worst.source else [typed.get(worst.source, worst.source)]
-    words += ["--kernel", worst.name] if worst.name != worst.source else []
-    return command_line("tir-diff", *words, "--target", worst.target, *_specs(sides))
+def _next(rows: Sequence[KernelRow], sides: Sequence[_Side]) -> str:
+    """The kernel that no longer lowers, else the one that changed most, pass by pass."""
+    broken = [row for row in rows if row.change.outcome is Outcome.BROKEN and row.command]
+    changed = [row for row in rows if row.change.outcome is Outcome.DIFFERS and row.command]
+    if broken or changed:
+        return broken[0].command if broken else max(changed, key=lambda row: row.change.size).command
+    return command_line("tir-diff", "--corpus", *_specs(sides), "-o", "corpus.md")
+
+
+def _command(row: KernelRow, sides: Sequence[_Side], typed: Mapping[str, str], tree: str | None) -> str:
+    """What compares this kernel alone."""
+    words = [row.source] if row.name == row.source else [typed.get(row.source, row.source), "--kernel", row.name]
+    words += ["--source-tree", tree] if tree and row.name != row.source and row.source not in typed else []
+    return command_line("tir-diff", *words, "--target", row.target, *_specs(sides))
 
 
 def _specs(sides: Sequence[_Side]) -> list[str]:

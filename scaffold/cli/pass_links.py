@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from scaffold.builds.passes.index import PassEntry, PassIndex
 from scaffold.builds.passes.store import PassIndexes
@@ -27,6 +27,14 @@ def links_of(files: Sequence[TraceFile], workspace: Workspace, progress: Progres
                 index = indexes.look(name)
                 found[name] = _links(index, file) if index else {}
     return [found[file.trace.build.name] for file in files]
+
+
+def links_to(names: Iterable[str], build: str, workspace: Workspace, progress: Progress) -> Links:
+    """The links of passes by name, as ``build`` has them; those that are not known are left out."""
+    with contextlib.suppress(ScaffoldError, OSError), progress.step(f"looking up the passes of {build}"):
+        if (index := PassIndexes(workspace, progress).look(build)) is not None:
+            return {name: link_to(found[0], index) for name in names if (found := index.find(name))}
+    return {}
 
 
 def _links(index: PassIndex, file: TraceFile) -> Links:

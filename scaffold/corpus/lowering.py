@@ -2,7 +2,7 @@
 
 A result is kept under what decides it: the build's content, the kit's probe, the entry. A script's result also names
 the files of the user's that took part, and holds only while they are as they were.
-What ended from outside, by a time limit or a kill, is not kept.
+What took too long is kept until it is given more time; what was killed, or ran out of memory, is not kept.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ class Lowered(msgspec.Struct, frozen=True):
     files: tuple[str, ...] = ()
     files_digest: str = ""
     content: str = ""
+    timed_out_after_s: float | None = None
     entry: str = ""
     target: str = ""
     kept: bool = False
@@ -158,6 +159,8 @@ def find_kept(task: LowerTask) -> Lowered | None:
     try:
         lowered = msgspec.json.decode((folder / "lowered.json").read_bytes(), type=Lowered)
     except (OSError, msgspec.MsgspecError):
+        return None
+    if lowered.timed_out_after_s is not None and task.timeout_s > lowered.timed_out_after_s:
         return None
     if files_digest(map(Path, lowered.files), _hashes(str(workspace.cache))) != (lowered.files_digest or None):
         return None
@@ -256,9 +259,15 @@ def _script(task: LowerTask, workspace: Workspace, server: ProbeServer) -> tuple
         missing=run.missing,
         notes=run.notes,
         seconds=run.seconds,
-        files=run.files,
+        files=run.files or _beside(entry.path),
+        timed_out_after_s=task.timeout_s if run.timed_out else None,
     )
-    return lowered, traces, run.lasting
+    return lowered, traces, run.lasting or run.timed_out
+
+
+def _beside(script: Path) -> tuple[str, ...]:
+    """The files a script may have imported that never came to say which."""
+    return tuple(sorted(str(path.resolve()) for path in script.parent.glob("*.py")))
 
 
 def _told(item: PassedOver) -> str:

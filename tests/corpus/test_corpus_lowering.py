@@ -161,12 +161,28 @@ def test_a_changed_file_is_lowered_anew_on_both_sides_and_a_changed_build_on_its
     assert farm.asked[4:] == [("wheel:new", "examples/a.py")]
 
 
-def test_what_was_ended_from_outside_is_not_kept(farm: Farm) -> None:
+def test_what_was_killed_is_not_kept(farm: Farm) -> None:
     path = farm.root / "tree/examples/a.py"
-    entry = farm.script("examples/a.py", old=farm.run(path, stopped="did not end within 60 s", lasting=False))
+    entry = farm.script("examples/a.py", old=farm.run(path, stopped="killed (signal 9)", lasting=False))
     for _ in range(2):
-        assert lower_entry(farm.task(entry, "old")).why_missing == "did not end within 60 s"
+        assert lower_entry(farm.task(entry, "old")).why_missing == "killed (signal 9)"
     assert len(farm.asked) == 2
+
+
+def test_what_took_too_long_is_kept_until_it_gets_more_time_or_a_file_changes(farm: Farm) -> None:
+    path = farm.root / "tree/examples/a.py"
+    hangs = farm.run(path, stopped="did not end within 60 s", lasting=False, timed_out=True, files=())
+    task = farm.task(farm.script("examples/a.py", old=hangs), "old")
+    for _ in range(2):
+        assert lower_entry(task).why_missing == "did not end within 60 s"
+    assert len(farm.asked) == 1
+    lower_entry(replace(task, timeout_s=120.0))
+    assert len(farm.asked) == 2
+    (path.parent / "helper.py").write_text("new = True\n")
+    path.write_text("import helper\n")
+    lowering._HASHES.clear()
+    lower_entry(replace(task, timeout_s=120.0))
+    assert len(farm.asked) == 3
 
 
 def test_one_that_dies_does_not_take_the_rest_with_it(farm: Farm) -> None:

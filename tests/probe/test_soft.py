@@ -293,6 +293,22 @@ HEALTHY = {
         except KeyError as error:
             print("through", error)
     """,
+    "an error a library throws into a generator, and takes back": """
+        import pathlib, sys
+        from contextlib import contextmanager
+        library = pathlib.Path(__file__).parent / "site-packages"
+        library.mkdir(exist_ok=True)
+        body = "    try:\\n        with context: raise KeyError('k')\\n    except KeyError: return 'through'\\n"
+        (library / "uses.py").write_text("def use(context):\\n" + body)
+        sys.path.insert(0, str(library))
+        import uses
+        @contextmanager
+        def timed():
+            print("start")
+            yield
+            print("not here")
+        print(uses.use(timed()))
+    """,
     "closures, nonlocal and global": """
         total = 0
         def counter():
@@ -617,6 +633,24 @@ UNWELL = {
         "after\n",
         [2],
     ),
+    "after a try statement, and in its handler": (
+        """
+        def f():
+            try:
+                a = 1
+            except KeyError:
+                pass
+            b = {}["k"]
+            try:
+                {}[0]
+            except KeyError:
+                {}["other"]
+            print("after", b)
+        f()
+        """,
+        "after <unknown b>\n",
+        [7, 11],
+    ),
     "a handler that raises anew": (
         """
         def f():
@@ -707,6 +741,12 @@ def test_packages_that_are_missing_are_told_and_where_their_values_went(scripts:
     assert run.printed.startswith("1 True 0 ? ")
 
 
+def test_package_the_script_would_not_go_on_without_is_stood_in_for(scripts: Softly) -> None:
+    source = "try: import surely_missing as s\nexcept ImportError: %s\nprint(s)\n"
+    assert scripts.softly(source % "raise SystemExit('needs it')").missing == ["surely_missing"]
+    assert scripts.softly(source % "s = None").printed == "None\n"
+
+
 def test_what_comes_of_a_line_passed_over_says_which(scripts: Softly) -> None:
     run = scripts.softly("a = {}['k']\nb = a\nimport math\nmath.sqrt(b.c, 2)\n")
     assert run.passed_over[1] == (4, "math.sqrt() takes exactly one argument (2 given) <line 1, which was passed over>")
@@ -787,5 +827,11 @@ def test_loop_that_only_computes_is_cut_short(
 
 def test_soft_file_that_is_no_python_raises_as_in_python(scripts: Softly) -> None:
     for source in ("def f(:\n", "return 1\n", "x = '\0'\n"):
-        with pytest.raises(SyntaxError):
+        with pytest.raises((SyntaxError, ValueError)):
             SoftFiles().compile(source.encode(), "script.py")
+
+
+def test_loop_of_few_long_rounds_is_not_cut_before_its_next_kernel(clock: Softly) -> None:
+    step, kernel = "softly.step(0, 0, 1, 1, 2.5)", "softly.step(1, 0, 0, 0, 0)"
+    run = clock.softly(f"for i in range(6):\n    {step}\n    {step}\n    if i % 2: {kernel}\nprint(i)\n")
+    assert (run.cut, run.printed) == ([], "5\n")
