@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from typing import Any, NoReturn
 
@@ -15,6 +16,10 @@ pytest_plugins = ("realkit", "browsing")
 # The same examples on every run, and no folder of examples in the checkout: a red test is red for everyone.
 settings.register_profile("kit", max_examples=50, deadline=None, derandomize=True, database=None)
 settings.load_profile("kit")
+
+# A shell starts what runs in the background with Ctrl-C ignored, and every process of a test would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: A test with one of these markers may open connections.
 CONNECTED = ("tilelang", "browser", "network")
