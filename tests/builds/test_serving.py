@@ -182,6 +182,28 @@ def test_child_that_eats_memory_is_stopped_by_its_limit(server: ProbeServer, tmp
     assert ask(server, tmp_path / "two", "x = bytearray(600_000_000)").returncode == 0
 
 
+@linux
+def test_daemon_of_one_request_outlives_another_request(server: ProbeServer, tmp_path: Path) -> None:
+    """What a request leaves behind is ended with it, and not before."""
+    path = str(tmp_path / "daemon")
+    code = f"""
+    import os, subprocess, sys, time
+    subprocess.run([sys.executable, "-c", {DAEMON.format(pid=path)!r}])
+    while not os.path.exists({str(tmp_path / "go")!r}):
+        time.sleep(0.05)
+    state = open("/proc/" + open({path!r}).read() + "/stat").read().rpartition(")")[2].split()[0]
+    raise SystemExit(0 if state == "S" else 1)
+    """
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ask, server, tmp_path / "one", code)
+        daemon = pid_in(tmp_path / "daemon")
+        time.sleep(0.3)
+        assert ask(server, tmp_path / "two", "pass").returncode == 0
+        (tmp_path / "go").touch()
+        assert waiting.result(20).returncode == 0
+    assert is_gone(daemon)
+
+
 def test_many_requests_of_many_threads_each_get_their_own_answer(server: ProbeServer, tmp_path: Path) -> None:
     def one(number: int) -> tuple[int, str]:
         ended = ask(server, tmp_path / str(number), f"print({number}); raise SystemExit({number % 5})")
@@ -266,15 +288,55 @@ def test_interpreter_that_is_not_there_says_so(tmp_path: Path) -> None:
         server_of(tmp_path, str(tmp_path / "nowhere"))
 
 
+@linux
 def test_end_all_ends_servers_and_what_they_run(server: ProbeServer, tmp_path: Path) -> None:
     """What an interrupted flow calls, while its other threads wait."""
+    code = f"""
+    import os, subprocess, time
+    left = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    open({str(tmp_path / "left")!r}, "w").write(str(left.pid))
+    {HANG.format(pid=str(tmp_path / "pid"))}
+    """
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(ask, server, tmp_path / "one", HANG.format(pid=str(tmp_path / "pid")))
+        waiting = pool.submit(ask, server, tmp_path / "one", code)
         child = pid_in(tmp_path / "pid")
         end_all()
         with pytest.raises(ProbeError):
             waiting.result(10)
     assert is_gone(child)
+    assert is_gone(pid_in(tmp_path / "left"))
+
+
+#: Says that it is ready and ends, while another process still holds its pipes.
+HELD = """#!{python}
+import os, time
+os.write(1, b'{{"ready": true}}\\n')
+if os.fork() == 0:
+    os.setsid()
+    os.close(1)
+    time.sleep(20)
+"""
+
+
+def test_server_that_is_gone_but_whose_pipe_is_held_open_is_no_hang(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(HELD.format(python=sys.executable))
+    python.chmod(0o755)
+    server = server_of(tmp_path, str(python))
+    server._reader.join(10)
+    raised: list[type[BaseException]] = []
+
+    def asking() -> None:
+        try:
+            ask(server, tmp_path / "one", "pass")
+        except ProbeError as error:
+            raised.append(type(error))
+
+    thread = threading.Thread(target=asking, daemon=True)
+    thread.start()
+    thread.join(5)
+    server.close()
+    assert raised == [ProbeError]
 
 
 KIT = """
