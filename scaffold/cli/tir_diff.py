@@ -59,7 +59,7 @@ _FILE_WIDTH = 120
 
 def run(argv: Sequence[str]) -> int:
     """Run the verb; 1 under ``--check`` where the sides differ, 5 where a kernel asked for did not lower."""
-    namespace = _parser().parse_args(argv)
+    namespace = _parser().parse_intermixed_args(argv)
     progress = progress_of(namespace)
     output = output_of(namespace)
     session = open_session(namespace, progress, ("tir-diff", *argv))

@@ -86,7 +86,8 @@ def make_manifest(tree: Path | None, targets: Sequence[str], wanted: Sequence[st
         for name in wanted:
             if not any(_is_wanted(entry, name) for entry in entries):
                 raise UsageError(
-                    f"nothing of the corpus is called {name!r}",
+                    f"nothing of the corpus is called {name!r}"
+                    + (", and there is no such file" if name.endswith(".py") else ""),
                     hint="name a kernel of the zoo (gemm), a topic (flash_attention) or a script below examples/",
                 )
         entries = known
