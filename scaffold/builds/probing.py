@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,14 +80,25 @@ def run_probe(
 
 
 def run_in(
-    job: str, build: Build, folder: Path, *, server: ProbeServer | None, progress: Progress, timeout_s: float
+    job: str,
+    build: Build,
+    folder: Path,
+    *,
+    server: ProbeServer | None,
+    progress: Progress,
+    timeout_s: float,
+    environment: Mapping[str, str] | None = None,
 ) -> Finished:
-    """Run ``job`` for ``folder/request.json`` in ``build``: as a child of ``server``, or in a process of its own."""
+    """Run ``job`` for ``folder/request.json`` in ``build``: as a child of ``server``, or in a process of its own.
+
+    Variables of ``environment`` are added to a probe's own, or take their place.
+    """
     if server is not None:
-        return server.run(job, folder, timeout_s=timeout_s, memory_bytes=memory_limit())
+        memory = memory_limit()
+        return server.run(job, folder, timeout_s=timeout_s, memory_bytes=memory, environment=environment)
     command = [build.python, str(Path(start.__file__)), job, str(folder / "request.json")]
-    environment = probe_environment(probe_variables(folder))
-    return run_logged(command, log=folder / "log", progress=progress, env=environment, cwd=folder, timeout_s=timeout_s)
+    variables = probe_environment({**probe_variables(folder), **(environment or {})})
+    return run_logged(command, log=folder / "log", progress=progress, env=variables, cwd=folder, timeout_s=timeout_s)
 
 
 def memory_limit() -> int:

@@ -1,4 +1,4 @@
-"""Run a script in a build on stand-ins, and turn what its probe wrote into traces."""
+"""Run a script in a build, on stand-ins or for real, and turn what its probe wrote into traces."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from scaffold.trace.spool import lines_of, read_spool
 
 @dataclass(frozen=True)
 class Script:
-    """A script to run for a target: ``roots`` are the folders whose files are the user's, ``source`` its short name."""
+    """A script to run for a target: ``roots`` are the folders whose files are the user's, ``source`` its short name.
+
+    ``real`` runs it as it is, ``environment`` saying on which GPU; otherwise it runs on stand-ins.
+    """
 
     path: Path
     source: str
@@ -37,6 +40,8 @@ class Script:
     target_options: dict[str, str]
     pass_configs: dict[str, str] = field(default_factory=dict)
     packages: tuple[Path, ...] = ()
+    real: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,9 @@ def run_script(
     timeout_s: float,
     server: ProbeServer | None = None,
 ) -> ScriptRun:
-    """Run ``script`` in ``build`` without a GPU and return every kernel it compiled.
+    """Run ``script`` in ``build`` and return every kernel it compiled.
+
+    For real it runs in a process of its own, as CUDA does not survive a fork, and ``server`` is not asked.
 
     A script that hangs, crashes or raises is a result that says so.
 
@@ -117,10 +124,19 @@ def run_script(
             script.target_options,
             script.pass_configs,
             str(spool),
+            script.real,
         )
         (folder / "request.json").write_text(json.dumps(encode_request(request)), encoding="utf-8")
-        with _served(server, build, folder, progress) as serving:
-            finished = run_in("script", build, folder, server=serving, progress=progress, timeout_s=timeout_s)
+        with _served(script, server, build, folder, progress) as serving:
+            finished = run_in(
+                "script",
+                build,
+                folder,
+                server=serving,
+                progress=progress,
+                timeout_s=timeout_s,
+                environment=script.environment,
+            )
         told = _Told()
         for kind, value in lines_of(spool):
             told.take(kind, value)
@@ -140,7 +156,7 @@ def run_script(
             why_stopped(told.ending(), finished, script.path.name, timeout_s),
             tuple(told.passed_over),
             tuple(told.missing),
-            tuple(told.notes),
+            (*told.notes, *(_last_said(finished) if script.real else ())),
             tuple(told.files),
             seconds,
             lasting=told.ended or (finished.returncode >= 0 and not finished.timed_out),
@@ -152,11 +168,19 @@ def run_script(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _last_said(finished: Finished) -> tuple[str, ...]:
+    """The script's last words, which often are its answer."""
+    said = [line.strip() for line in finished.tail(5).splitlines() if line.strip()]
+    return (f"it said last: {said[-1][:200]}",) if said else ()
+
+
 @contextmanager
-def _served(server: ProbeServer | None, build: Build, folder: Path, progress: Progress) -> Iterator[ProbeServer]:
-    """``server``, or one for this script alone: it ends all that a script leaves behind."""
-    if server is not None:
-        yield server
+def _served(
+    script: Script, server: ProbeServer | None, build: Build, folder: Path, progress: Progress
+) -> Iterator[ProbeServer | None]:
+    """``server``, or one for this script alone, which ends all that a script leaves; none where it runs for real."""
+    if server is not None or script.real:
+        yield None if script.real else server
         return
     with ProbeServer(build, folder, progress) as own:
         yield own

@@ -36,7 +36,7 @@ def why_stopped(ending: Ending, finished: Finished, name: str, timeout_s: float)
     if ending.exited is not None:
         return _how_exited(ending.exited, finished)
     if not ending.ended or finished.returncode != 0:
-        return _how_ended(finished)
+        return how_ended(finished)
     return None
 
 
@@ -51,7 +51,7 @@ def _how_exited(code: str, finished: Finished) -> str:
     return f"it exited with {code}: {said[-200:]}" if said else f"it exited with {code}"
 
 
-def _how_ended(finished: Finished) -> str:
+def how_ended(finished: Finished) -> str:
     """How a process ended that should not have, for a sentence."""
     words = finished.tail(40)
     if "MemoryError" in words or "bad_alloc" in words or "can't allocate memory" in words:

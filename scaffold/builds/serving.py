@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
@@ -49,9 +50,17 @@ class ProbeServer:
     """Runs requests in children of one process; any number of threads may ask at once."""
 
     def __init__(
-        self, build: Build, folder: Path, progress: Progress, *, import_timeout_s: float = _IMPORT_TIMEOUT_S
+        self,
+        build: Build,
+        folder: Path,
+        progress: Progress,
+        *,
+        import_timeout_s: float = _IMPORT_TIMEOUT_S,
+        environment: Mapping[str, str] | None = None,
+        warm: Sequence[str] = _WARM,
     ) -> None:
         self.build = build
+        self._environment = dict(environment or {})
         self._folder, self._import_timeout_s = folder, import_timeout_s
         self._lock = threading.Lock()
         self._ready: Future[None] = Future()
@@ -60,7 +69,7 @@ class ProbeServer:
         self._over = False
         self._log = folder / "server.log"
         request = folder / "server.json"
-        request.write_text(json.dumps({"warm": list(_WARM)}), encoding="utf-8")
+        request.write_text(json.dumps({"warm": list(warm)}), encoding="utf-8")
         self._command = [build.python, str(Path(start.__file__)), "server", str(request)]
         progress.echo(" ".join(self._command))
         started: Future[subprocess.Popen[bytes]] = Future()
@@ -91,8 +100,18 @@ class ProbeServer:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def run(self, job: str, folder: Path, *, timeout_s: float, memory_bytes: int | None = None) -> Finished:
+    def run(
+        self,
+        job: str,
+        folder: Path,
+        *,
+        timeout_s: float,
+        memory_bytes: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Finished:
         """Run ``job`` for ``folder/request.json``; its output goes to ``folder/log``.
+
+        Variables of ``environment`` are set in the child, which has imported TileLang by then.
 
         Raises
         ------
@@ -115,7 +134,7 @@ class ProbeServer:
             "request": str(folder / "request.json"),
             "log": str(waiting.log),
             "cwd": str(folder),
-            "env": {"TMPDIR": str(folder)},
+            "env": {"TMPDIR": str(folder), **(environment or {})},
             "timeout_s": timeout_s,
             "memory_bytes": memory_bytes,
         }
@@ -171,7 +190,7 @@ class ProbeServer:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env=probe_environment(probe_variables(self._folder)),
+                    env=probe_environment({**probe_variables(self._folder), **self._environment}),
                     cwd=self._folder,
                     start_new_session=True,
                 )

@@ -84,7 +84,7 @@ def add_kernel(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--build", metavar="NAME", help="wheel:0.1.15, wheel:latest, python:/path/to/python")
     group.add_argument("--torch", metavar="T", help="PyTorch of a new build: auto, cpu, or a pip requirement")
     group.add_argument(
-        "--timeout", metavar="SECONDS", type=_seconds, default=600.0, help="for one lowering (default: 600)"
+        "--timeout", metavar="SECONDS", type=_seconds, help="for one lowering (default: 600; of many: 120)"
     )
     group.add_argument("--no-machine-code", action="store_true", help="do not run nvcc on the generated source")
 

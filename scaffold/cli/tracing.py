@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.builds.build import Build
-from scaffold.builds.capture import CaptureOptions, capture
+from scaffold.builds.capture import DEFAULT_TIMEOUT_S, CaptureOptions, capture
 from scaffold.builds.content import content_digest
 from scaffold.builds.gpu import default_target
 from scaffold.builds.process import end_all
@@ -51,7 +51,9 @@ def open_session(namespace: argparse.Namespace, progress: Progress, argv: tuple[
         workspace=workspace,
         progress=progress,
         store=BuildStore(workspace, progress, torch=namespace.torch),
-        options=CaptureOptions(machine_code=not namespace.no_machine_code, timeout_s=namespace.timeout),
+        options=CaptureOptions(
+            machine_code=not namespace.no_machine_code, timeout_s=namespace.timeout or DEFAULT_TIMEOUT_S
+        ),
         argv=argv,
     )
 

@@ -24,6 +24,7 @@ from scaffold.builds.probing import own_folder
 from scaffold.builds.script import PassedOver, Script, run_script
 from scaffold.builds.serving import ProbeServer
 from scaffold.builds.workspace import Workspace
+from scaffold.corpus.gpus import find_gpus, hold_one
 from scaffold.corpus.manifest import Entry
 from scaffold.diff.change import said_in
 from scaffold.errors import KernelSourceError, ProbeError
@@ -45,7 +46,7 @@ class LowerTask:
     """One entry in one build. ``content`` is the build's digest; paths are those of the machine that does it.
 
     ``fresh`` lowers it once more, in a process of its own, and keeps it apart: to see whether the build is
-    deterministic there.
+    deterministic there. ``real`` runs a script as it is, on a GPU held alone meanwhile, and each time anew.
     """
 
     entry: Entry
@@ -57,12 +58,13 @@ class LowerTask:
     argv: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     fresh: bool = False
+    real: bool = False
 
     @property
     def key(self) -> str:
         words = (
             _CACHE_VERSION, self.content, probe_digest(), self.entry.name, self.entry.tree, self.entry.target,
-            self.pass_configs, self.argv, self.fresh,
+            self.pass_configs, self.argv, self.fresh, self.real,
         )  # fmt: skip
         return hashlib.sha256(repr(words).encode()).hexdigest()[:24]
 
@@ -153,7 +155,9 @@ def lower_entry(task: LowerTask) -> Lowered:
 
 
 def find_kept(task: LowerTask) -> Lowered | None:
-    """What was kept of ``task``, if it still holds."""
+    """What was kept of ``task``, if it still holds; what runs for real runs."""
+    if task.real:
+        return None
     workspace = Workspace.at(task.workspace)
     folder = workspace.root / "corpus" / "lowered" / task.key
     try:
@@ -226,26 +230,29 @@ def _kernel(name: str, trace: str, captured: Captured) -> LoweredKernel:
 
 
 def _script(task: LowerTask, workspace: Workspace, server: ProbeServer) -> tuple[Lowered, dict[str, TraceFile], bool]:
-    """Run a script on stand-ins and take every kernel it compiles."""
+    """Run a script, on stand-ins or for real, and take every kernel it compiles."""
     entry = task.entry
-    run = run_script(
-        Script(
-            path=entry.path,
-            source=entry.name,
-            roots=(Path(entry.tree),),
-            argv=task.argv,
-            target=entry.target,
-            target_options=parse_target(entry.target),
-            pass_configs=dict(task.pass_configs),
-            packages=tuple(map(Path, task.packages)),
-        ),
-        task.build,
-        workspace=workspace,
-        progress=Progress(verbosity=-1),
-        argv=("corpus", entry.name),
-        timeout_s=task.timeout_s,
-        server=server,
-    )
+    with _gpu_for(task) as environment:
+        run = run_script(
+            Script(
+                path=entry.path,
+                source=entry.name,
+                roots=(Path(entry.tree),),
+                argv=task.argv,
+                target=entry.target,
+                target_options=parse_target(entry.target),
+                pass_configs=dict(task.pass_configs),
+                packages=tuple(map(Path, task.packages)),
+                real=task.real,
+                environment=environment,
+            ),
+            task.build,
+            workspace=workspace,
+            progress=Progress(verbosity=-1),
+            argv=("corpus", entry.name),
+            timeout_s=task.timeout_s,
+            server=server,
+        )
     kernels, traces = [], {}
     for item in run.kernels:
         name = item.file.trace.kernel.source.rpartition("::")[2]
@@ -263,6 +270,17 @@ def _script(task: LowerTask, workspace: Workspace, server: ProbeServer) -> tuple
         timed_out_after_s=task.timeout_s if run.timed_out else None,
     )
     return lowered, traces, run.lasting or run.timed_out
+
+
+@contextmanager
+def _gpu_for(task: LowerTask) -> Iterator[dict[str, str]]:
+    """Hold the GPU a script needs that runs for real; the variables that show it this one alone."""
+    gpus = find_gpus() if task.real else []
+    if not gpus:
+        yield {}
+        return
+    with hold_one(gpus) as gpu:
+        yield gpu.environment()
 
 
 def _beside(script: Path) -> tuple[str, ...]:

@@ -79,6 +79,8 @@ def message(error: BaseException) -> str:
 def tell(error: BaseException) -> dict[str, Any]:
     """An error in short: its kind, what it says, and where in TileLang it arose."""
     said = [line for line in message(error).splitlines() if not POINTING.match(line)]
+    if said and said[0].startswith(("CUDA error", "HIP error", "CUDA driver error")):
+        said = said[:1]  # below it PyTorch says how to debug it
     return {
         "error": type(error).__name__,
         "message": (said[-1] if said else type(error).__name__).strip()[:300],

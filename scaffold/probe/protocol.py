@@ -17,6 +17,8 @@ object with one key that names its kind:
     What was built; the input, host and device modules; the generated source; how long the lowering took.
 ``{"run": {...}}``
     How the outputs of a launch compare with the reference.
+``{"bench": {"key": "…", "event": "begun|compiled|checked|timed|failed", ...}}``
+    How far one kernel of a block came, with what was measured.
 ``{"captured": {...}}``, ``{"again": {...}}``, ``{"passed-over": {...}}``, ``{"missing": "…"}``, ``{"exited": {...}}``,
 ``{"files": […]}``
     Of a script: a kernel it compiled, with the name of its spool; one it had compiled before; a statement that raised
@@ -26,7 +28,7 @@ object with one key that names its kind:
 ``{"end": {...}}``
     Nothing follows. A spool without it belongs to a probe that died.
 
-History: 1, first version.
+History: 1, first version. 2, a script may be run for real.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 
 class ProtocolError(ValueError):
@@ -70,7 +72,8 @@ class ScriptRequest:
 
     ``roots`` are the folders whose files are the user's: their statements may fail, and what they import and is not
     installed is stood in for. ``packages`` are folders of packages, looked in last. ``spool`` is the file the answer
-    goes to; each kernel's own spool is written beside it.
+    goes to; each kernel's own spool is written beside it. ``real``: as it is, on the GPU that is there, with nothing
+    stood in for.
     """
 
     protocol_version: int
@@ -82,9 +85,39 @@ class ScriptRequest:
     target_options: dict[str, str]
     pass_configs: dict[str, str]
     spool: str
+    real: bool = False
 
 
-def encode_request(request: CaptureRequest | ScriptRequest) -> dict[str, Any]:
+@dataclass(frozen=True)
+class TimedKernel:
+    """One thing to compile, check and time in a block.
+
+    ``key`` names it in the answer. ``contender`` is ``tilelang``, another way to compute the same that the kernel of
+    the zoo names (``torch``, ``triton``), or ``regression``: a case of upstream's that times itself. ``check`` compares
+    with the reference first, ``save`` is the file its outputs go to, ``against`` the file of the other side's.
+    ``budget_ms`` is about how long to time; 0: not at all.
+    """
+
+    key: str
+    kernel: KernelRequest
+    contender: str = "tilelang"
+    method: str = "auto"
+    budget_ms: float = 200.0
+    check: bool = False
+    save: str | None = None
+    against: str | None = None
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """What ``python start.py bench`` is told: kernels to time one after the other in this process."""
+
+    protocol_version: int
+    kernels: list[TimedKernel]
+    spool: str
+
+
+def encode_request(request: CaptureRequest | ScriptRequest | BenchRequest) -> dict[str, Any]:
     return asdict(request)
 
 
@@ -104,6 +137,13 @@ def decode_script_request(document: dict[str, Any]) -> ScriptRequest:
     """Read a script request back; raises like :func:`decode_request`."""
     _check(document, ScriptRequest)
     return ScriptRequest(**document)
+
+
+def decode_bench_request(document: dict[str, Any]) -> BenchRequest:
+    """Read a benchmark's request back; raises like :func:`decode_request`."""
+    _check(document, BenchRequest)
+    kernels = [TimedKernel(**{**item, "kernel": KernelRequest(**item["kernel"])}) for item in document["kernels"]]
+    return BenchRequest(**{**document, "kernels": kernels})
 
 
 def _check(document: dict[str, Any], kind: type) -> None:

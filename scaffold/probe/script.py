@@ -1,7 +1,7 @@
-"""Run a script without a GPU and record every kernel it compiles: the job ``script`` of ``start.py``.
+"""Run a script and record every kernel it compiles: the job ``script`` of ``start.py``.
 
-The script runs as ``__main__`` on stand-in tensors and a pretended device. Each kernel gets a spool of its own in the
-answer's folder; the spool the request names says what happened, in the script's own order.
+The script runs as ``__main__``: on stand-in tensors and a pretended device, or for real, as it is. Each kernel gets a
+spool of its own in the answer's folder; the spool the request names says what happened, in the script's own order.
 """
 
 from __future__ import annotations
@@ -70,12 +70,13 @@ class _Run:
         self._lowered: dict[str, Lowered] = {}
 
     def run(self) -> None:
-        from scaffold.probe.standin import soft
+        from scaffold.probe.standin import kernels, soft
         from scaffold.probe.standin.main_module import MainModule
         from scaffold.probe.standin.users_files import UsersFiles
 
         self._users = UsersFiles(self._request.roots, self._package)
-        files = soft.SoftFiles()
+        self._index = kernels.KernelIndex(Path(self._request.spool).parent)
+        files = None if self._request.real else soft.SoftFiles()
         try:
             self._tvm.target.Target(dict(self._request.target_options))
             check_pass_configs(self._tvm, self._request.pass_configs)
@@ -83,9 +84,10 @@ class _Run:
         except BaseException as error:  # noqa: BLE001 - the user's file may be anything; it is the result
             fail(self._spool, "build-kernel", error, running=None)
             return
-        self._pretend(files)
+        takeover, pretended = (self._watch(), contextlib.nullcontext()) if files is None else self._pretend(files)
+        self._takeover = takeover
         try:
-            with self._stand_ins:
+            with pretended:
                 main.run(self._request.argv, self._request.packages)
         except SystemExit as error:
             if error.code not in (None, 0):
@@ -98,14 +100,21 @@ class _Run:
         _wait_for_threads()
         self._tell_the_rest()
 
-    def _pretend(self, files: Any) -> None:
+    def _watch(self) -> Any:
+        """Let the script run as it is, and see what it compiles."""
+        from scaffold.probe.watching import Watch
+
+        watch = Watch(self._tilelang, self._tvm, self._request.pass_configs, record=self._record)
+        watch.install()
+        return watch
+
+    def _pretend(self, files: Any) -> tuple[Any, Any]:
         """Put everything in its place that the script would reach a GPU, or a package that is not here, by."""
-        from scaffold.probe.standin import compiler, device, distributed, kernels, packages, soft, tensors
+        from scaffold.probe.standin import compiler, device, distributed, packages, soft, tensors
         from scaffold.probe.standin.catching import copes_here
         from scaffold.probe.standin.loops import Counts, Loops
         from scaffold.probe.standin.passing_over import PassingOver
 
-        self._index = kernels.KernelIndex(Path(self._request.spool).parent)
         self._stand_ins = stand_ins = tensors.StandInTensors()
         device.pretend(self._request.target)
         distributed.pretend(stand_ins.forget)
@@ -115,7 +124,7 @@ class _Run:
             pretended=lambda: bool(takeover.compiled or stand_ins.computed or packages.Unknown.made),
             note=self._pass_over,
         )
-        self._takeover = takeover = compiler.Takeover(
+        takeover = compiler.Takeover(
             self._tilelang,
             self._tvm,
             self._request.target_options,
@@ -137,6 +146,7 @@ class _Run:
         loops = Loops(counts, self._cut_short)
         hooks = soft.Hooks(passing_over.failed, passing_over.unknown, loops.looped, loops.entered, loops.again)
         files.install(hooks, self._users)
+        return takeover, stand_ins
 
     def _record(
         self, prim_func: Any, target: Any, configs: Mapping[str, Any], parameters: Mapping[str, Any], name: str
@@ -206,10 +216,12 @@ class _Run:
         """Write what is known only at the end."""
         loaded = {str(getattr(module, "__file__", None) or "") for module in list(sys.modules.values())}
         self._spool.write("files", sorted({str(self._path), *(path for path in loaded if path in self._users)}))
-        for name in self._packages.missing:
-            self._spool.write("missing", name)
         for note in self._takeover.notes:
             self._spool.write("warning", note)
+        if self._request.real:
+            return
+        for name in self._packages.missing:
+            self._spool.write("missing", name)
         if self._stand_ins.asked:
             self._spool.write("warning", f"{self._stand_ins.asked} values that only a GPU knows were taken as 1")
 

@@ -80,13 +80,7 @@ class Takeover:
 
     def _compiled(self, kernel: Any, prim_func: Any, out_idx: Any) -> Any:
         """In place of ``JITKernel``'s compile step: what it returns stands in for the adapter."""
-        configs = {str(getattr(key, "value", key)): value for key, value in dict(kernel.pass_configs or {}).items()}
-        flags = getattr(kernel, "compile_flags", None)
-        if flags:
-            own = configs.get("tl.device_compile_flags") or []
-            own = [own] if isinstance(own, str) else list(own)
-            configs["tl.device_compile_flags"] = [*own, *([flags] if isinstance(flags, str) else flags)]
-        lowered = self._lowered(prim_func, kernel.target, configs)
+        lowered = self._lowered(prim_func, kernel.target, configs_of(kernel))
         adapter = Launch(self._tvm, prim_func, out_idx, lowered.artifact, self._launched)
         kernel.artifact = lowered.artifact if lowered.artifact is not None else adapter
         return adapter
@@ -174,6 +168,17 @@ class Takeover:
             original(own, options if plain else target, *args, **kwargs)
 
         kind.__init__ = construct
+
+
+def configs_of(kernel: Any) -> dict[str, Any]:
+    """The pass configs a ``JITKernel`` is compiled with, its own compile flags among them."""
+    configs = {str(getattr(key, "value", key)): value for key, value in dict(kernel.pass_configs or {}).items()}
+    flags = getattr(kernel, "compile_flags", None)
+    if flags:
+        own = configs.get("tl.device_compile_flags") or []
+        own = [own] if isinstance(own, str) else list(own)
+        configs["tl.device_compile_flags"] = [*own, *([flags] if isinstance(flags, str) else flags)]
+    return configs
 
 
 def _excess(artifact: Any) -> str:

@@ -19,12 +19,12 @@ from scaffold.probe.standin.soft import SoftFiles
 
 
 class MainModule:
-    """A script that is read; raises ``SyntaxError`` or ``ValueError`` where it cannot be."""
+    """A script that is read, soft where ``files`` are; raises ``SyntaxError`` or ``ValueError`` where it cannot be."""
 
-    def __init__(self, path: Path, files: SoftFiles) -> None:
+    def __init__(self, path: Path, files: SoftFiles | None) -> None:
         source = path.read_bytes()
         self._path = path
-        self._code = files.compile(source, str(path))
+        self._code = files.compile(source, str(path)) if files else compile(source, path, "exec", dont_inherit=True)
         self._package = _package_of(path) if _imports_relatively(source) else None
 
     def run(self, argv: Sequence[str], packages: Sequence[str]) -> None:
