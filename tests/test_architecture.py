@@ -117,13 +117,14 @@ SHARED = [
     for name in modules()
     if name in ("scaffold", "scaffold.errors", "scaffold.trace", "scaffold.trace.model")
     or name in ("scaffold.kernels", "scaffold.kernels.model")
-    or name.startswith(("scaffold.probe", "scaffold.kernels.zoo"))
+    or name.startswith(("scaffold.probe", "scaffold.kernels.zoo", "scaffold.kernels.triton"))
 ]
-COMPILER = {"tilelang", "tvm", "torch", "tvm_ffi"}
+COMPILER = {"tilelang", "tvm", "torch", "tvm_ffi", "triton"}
 
 
 def test_shared_modules_are_found() -> None:
     assert {"scaffold.probe.capture", "scaffold.kernels.zoo.gemm", "scaffold.trace.model"} <= set(SHARED)
+    assert {"scaffold.probe.standin.tensors", "scaffold.kernels.triton.gemm"} <= set(SHARED)
 
 
 @pytest.mark.parametrize("module", SHARED)
@@ -137,30 +138,35 @@ def test_shared_module_imports_the_standard_library_and_its_like(module: str) ->
     assert [target for target in ours(module) if target not in SHARED] == []
 
 
-#: What is put in PyTorch's place is made of it, and imports it at once; nobody imports them before they are wanted.
-STAND_INS = "scaffold.probe.standin."
+#: Modules made of a library, which import it at once; nobody imports them before they are wanted. What is put in
+#: PyTorch's place is made of it, and a Triton kernel stands in a file that has Triton.
+MADE_OF = {"scaffold.probe.standin.": {"torch"}, "scaffold.kernels.triton.": {"torch", "triton"}}
 
 
-def test_stand_ins_are_imported_only_when_called() -> None:
+def made_of(module: str) -> set[str]:
+    return {library for start, libraries in MADE_OF.items() if module.startswith(start) for library in libraries}
+
+
+@pytest.mark.parametrize("start", MADE_OF)
+def test_module_made_of_a_library_is_imported_only_when_called(start: str) -> None:
     eager = [
         (module, item.target)
         for module in modules()
         for item in imports_of(module)
-        if item.target.startswith(STAND_INS) and not item.lazy and not module.startswith(STAND_INS)
+        if item.target.startswith(start) and not item.lazy and not module.startswith(start)
     ]
     assert eager == []
 
 
 @pytest.mark.parametrize("module", SHARED)
 def test_shared_module_imports_the_compiler_only_when_called(module: str) -> None:
-    eager = [
-        item.target
+    eager = {
+        item.target.partition(".")[0]
         for item in imports_of(module)
         if item.target.partition(".")[0] in COMPILER and not (item.lazy or item.typing)
-    ]
-    eager = [target.partition(".")[0] for target in eager]
-    assert set(eager) <= ({"torch"} if module.startswith(STAND_INS) else set())
-    if not module.startswith(("scaffold.probe", "scaffold.kernels.zoo")):
+    }
+    assert eager <= made_of(module)
+    if not module.startswith(("scaffold.probe", "scaffold.kernels.zoo", *MADE_OF)):
         assert [item.target for item in imports_of(module) if item.target.partition(".")[0] in COMPILER] == []
 
 
@@ -170,7 +176,11 @@ def test_shared_module_is_python_3_10(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["scaffold", "scaffold.trace", "scaffold.kernels", "scaffold.kernels.zoo", "scaffold.probe"]
+    "module",
+    [
+        *("scaffold", "scaffold.trace", "scaffold.probe"),
+        *("scaffold.kernels", "scaffold.kernels.zoo", "scaffold.kernels.triton"),
+    ],
 )
 def test_package_on_the_way_of_the_probe_is_empty(module: str) -> None:
     tree = ast.parse(modules()[module].read_text(encoding="utf-8"))

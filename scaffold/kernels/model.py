@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 Scalar = int | float | bool | str
 Params = Mapping[str, Any]
+#: ``contender(params)`` returns the function that computes what the kernel computes, from the same inputs.
+Contender = Callable[[Params], Callable[..., Any]]
 
 #: Bytes per element of every dtype a zoo kernel may use; packed types count as the storage they occupy.
 DTYPE_BYTES: Mapping[str, int] = {
@@ -92,6 +94,10 @@ class ZooKernel:
         Raises :class:`KernelParameterError` for parameters the kernel cannot be built with.
     unsupported
         The reason why a target (``cuda:sm_80``) cannot take this kernel, or ``None``.
+    contenders
+        What the speed of the kernel is compared with, by library: ``contenders["torch"](params)`` returns a function
+        of the input tensors, in call order and as they are; it returns the output tensor, or a tuple of them in order.
+        Whatever it does is part of its time. It must not write to its inputs.
     """
 
     name: str
@@ -106,6 +112,7 @@ class ZooKernel:
     check: Callable[[Params], None] = lambda _: None
     unsupported: Callable[[str], str | None] = lambda _: None
     default_target: str | None = None
+    contenders: Mapping[str, Contender] = field(default_factory=dict)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

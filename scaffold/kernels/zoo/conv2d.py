@@ -1,7 +1,7 @@
 """2-D convolution as an implicit matrix product: patches are gathered tile by tile and never written out (NHWC)."""
 
 # No postponed annotations: TileLang looks their names up among those that the kernel's body uses, and some are not.
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel, require
@@ -144,6 +144,22 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return (y.permute(0, 2, 3, 1).contiguous(),)
 
 
+def in_torch(params: Params) -> Callable[..., Any]:
+    import torch
+
+    stride, padding, dilation = params["stride"], params["padding"], params["dilation"]
+
+    def convolve(x: Any, w: Any) -> Any:
+        # X and Y are channels_last as they are, so both permutations are views. W has its filters last, where cuDNN
+        # wants the channels: PyTorch copies it in every call, and that is timed too.
+        y = torch.nn.functional.conv2d(
+            x.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1), stride=stride, padding=padding, dilation=dilation
+        )
+        return y.permute(0, 2, 3, 1)
+
+    return convolve
+
+
 def flops(params: Params) -> int:
     out_height, out_width = output_sizes(params)
     depth = params["kernel"] ** 2 * params["channels"]
@@ -196,4 +212,5 @@ KERNEL = ZooKernel(
     },
     check=check,
     unsupported=needs_thread_blocks,
+    contenders={"torch": in_torch},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel, require
@@ -62,6 +62,13 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return (a.double() @ b.double(),)
 
 
+def in_torch(_: Params) -> Callable[..., Any]:
+    import torch
+
+    # It uses as many cores as it may and this kernel one: torch.set_num_threads(1) makes it a match of equals.
+    return torch.matmul
+
+
 def check(params: Params) -> None:
     for tile, extent in (("block_M", "M"), ("block_N", "N"), ("block_K", "K")):
         require_tile(params, tile, extent)
@@ -99,4 +106,5 @@ KERNEL = ZooKernel(
     check=check,
     unsupported=unsupported,
     default_target="c",
+    contenders={"torch": in_torch},
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel
@@ -95,6 +96,26 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return (a.float() @ weights.T,)
 
 
+def in_torch(params: Params) -> Callable[..., Any]:
+    """Unpack all weights, then multiply: PyTorch's own int4 product wants them packed in an order of its own."""
+    import torch
+
+    N, K, group_size = params["N"], params["K"], params["group_size"]
+
+    @functools.cache
+    def lift(device: Any) -> Any:
+        """How far to shift a byte to the left for each of its halves to be the upper one: the same for all inputs."""
+        return torch.tensor([4, 0], dtype=torch.int8, device=device)
+
+    def product(a: Any, packed: Any, scale: Any) -> Any:
+        # Shifting a signed byte to the right extends the sign of its upper half.
+        nibbles = (packed.view(torch.int8)[..., None] << lift(packed.device)) >> 4
+        weights = nibbles.view(N, K // group_size, group_size) * scale[..., None]
+        return torch.matmul(a, weights.view(N, K).T)
+
+    return product
+
+
 def check(params: Params) -> None:
     for tile, extent in (("block_M", "M"), ("block_N", "N"), ("block_K", "K"), ("group_size", "K")):
         require_tile(params, tile, extent)
@@ -134,4 +155,5 @@ KERNEL = ZooKernel(
     make_inputs=make_inputs,
     check=check,
     unsupported=unsupported,
+    contenders={"torch": in_torch},
 )

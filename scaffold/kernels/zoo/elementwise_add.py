@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel
@@ -44,6 +44,18 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return (a.float() + b.float(),)
 
 
+def in_torch(_: Params) -> Callable[..., Any]:
+    import torch
+
+    return torch.add
+
+
+def in_triton(_: Params) -> Callable[..., Any]:
+    from scaffold.kernels.triton.elementwise_add import elementwise_add
+
+    return elementwise_add
+
+
 def check(params: Params) -> None:
     for tile, extent in (("block_M", "M"), ("block_N", "N")):
         require_tile(params, tile, extent)
@@ -70,4 +82,5 @@ KERNEL = ZooKernel(
     },
     check=check,
     unsupported=needs_thread_blocks,
+    contenders={"torch": in_torch, "triton": in_triton},
 )

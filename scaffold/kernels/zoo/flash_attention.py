@@ -1,7 +1,7 @@
 """Attention forward pass with an online softmax: the matrix of scores never leaves the chip."""
 
 # No postponed annotations: TileLang looks their names up among those that the kernel's body uses, and some are not.
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel, require
@@ -110,6 +110,28 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return ((torch.softmax(score, dim=-1) @ v).transpose(1, 2).contiguous(),)
 
 
+def in_torch(params: Params) -> Callable[..., Any]:
+    import torch
+
+    causal = params["causal"]
+
+    def attention(q: Any, k: Any, v: Any) -> Any:
+        # PyTorch has heads before tokens; its fused kernels take any strides, so the transpositions are views.
+        out = torch.nn.functional.scaled_dot_product_attention(
+            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=causal
+        )
+        return out.transpose(1, 2)
+
+    return attention
+
+
+def in_triton(params: Params) -> Callable[..., Any]:
+    from scaffold.kernels.triton.flash_attention import flash_attention
+
+    causal = params["causal"]
+    return lambda q, k, v: flash_attention(q, k, v, causal=causal)
+
+
 def flops(params: Params) -> int:
     seq_len = params["seq_len"]
     pairs = seq_len * (seq_len + 1) // 2 if params["causal"] else seq_len * seq_len
@@ -154,4 +176,5 @@ KERNEL = ZooKernel(
     },
     check=check,
     unsupported=needs_reductions,
+    contenders={"torch": in_torch, "triton": in_triton},
 )

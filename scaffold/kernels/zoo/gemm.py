@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel
@@ -50,6 +50,35 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return (a.float() @ b.float(),)
 
 
+def in_torch(params: Params) -> Callable[..., Any]:
+    import torch
+
+    if params["dtype"] == "int8":
+        # cuBLAS multiplies int8 only by a matrix stored column by column; B is not, so its transposition is timed too.
+        return lambda a, b: torch._int_mm(a, b.T.contiguous().T).to(torch.int8)
+    if params["dtype"] == "float32":
+        return product_in_tf32
+    return torch.matmul
+
+
+def product_in_tf32(a: Any, b: Any) -> Any:
+    """``a @ b`` as T.gemm computes it on NVIDIA's tensor cores; PyTorch has to be allowed to, for this product only."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        return torch.matmul(a, b)
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def in_triton(_: Params) -> Callable[..., Any]:
+    from scaffold.kernels.triton.gemm import gemm
+
+    return gemm
+
+
 def check(params: Params) -> None:
     for tile, extent in (("block_M", "M"), ("block_N", "N"), ("block_K", "K")):
         require_tile(params, tile, extent)
@@ -81,4 +110,5 @@ KERNEL = ZooKernel(
     },
     check=check,
     unsupported=needs_thread_blocks,
+    contenders={"torch": in_torch, "triton": in_triton},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel
@@ -87,6 +87,28 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return ((a @ b.T) * scale_a[:, None] * scale_b[None, :],)
 
 
+def in_torch(params: Params) -> Callable[..., Any]:
+    import torch
+
+    out_dtype = getattr(torch, params["out_dtype"])
+
+    def scaled(a: Any, b: Any, scale_a: Any, scale_b: Any) -> Any:
+        # Transposed, B is stored column by column, which is how _scaled_mm wants it. Fast accumulation leaves the sum
+        # in the tensor cores from the first step to the last, as this kernel does. Not every GPU takes another output
+        # dtype than bfloat16 beside scales of rows; the cast to one is timed too.
+        product = torch._scaled_mm(
+            a, b.T, scale_a[:, None], scale_b[None, :], out_dtype=torch.bfloat16, use_fast_accum=True
+        )
+        return product.to(out_dtype)
+
+    def widened(a: Any, b: Any, scale_a: Any, scale_b: Any) -> Any:
+        # No _scaled_mm multiplies two float8_e5m2 matrices; bfloat16 holds all their values.
+        product = torch.matmul(a.bfloat16(), b.bfloat16().T)
+        return (product * scale_a[:, None] * scale_b).to(out_dtype)
+
+    return widened if params["dtype"] == "float8_e5m2" else scaled
+
+
 def check(params: Params) -> None:
     for tile, extent in (("block_M", "M"), ("block_N", "N"), ("block_K", "K")):
         require_tile(params, tile, extent)
@@ -135,4 +157,5 @@ KERNEL = ZooKernel(
     make_inputs=make_inputs,
     check=check,
     unsupported=unsupported,
+    contenders={"torch": in_torch},
 )

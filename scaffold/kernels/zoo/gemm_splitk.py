@@ -1,7 +1,7 @@
 """Dense matrix product whose K loop is shared out over several blocks, for shapes with too few tiles to fill a GPU."""
 
 # No postponed annotations: TileLang looks their names up among those that the kernel's body uses, and some are not.
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel, require
@@ -64,6 +64,21 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return (a.float() @ b.float(),)
 
 
+def in_torch(_: Params) -> Callable[..., Any]:
+    import torch
+
+    # Since PyTorch 2.8, on CUDA, a product may leave its float32 sums as they are. Elsewhere they are rounded to the
+    # dtype of A and cast back: one more launch, and with bfloat16 less exact than this kernel.
+    leaves_sums = "dtype" in torch.ops.aten.mm.overloads()
+
+    def product(a: Any, b: Any) -> Any:
+        if leaves_sums and a.is_cuda:
+            return torch.mm(a, b, out_dtype=torch.float32)
+        return torch.matmul(a, b).float()
+
+    return product
+
+
 def check(params: Params) -> None:
     require_tile(params, "block_M", "M")
     require_tile(params, "block_N", "N")
@@ -107,4 +122,5 @@ KERNEL = ZooKernel(
     },
     check=check,
     unsupported=unsupported,
+    contenders={"torch": in_torch},
 )

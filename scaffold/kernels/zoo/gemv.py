@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel
@@ -55,6 +55,18 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return (a.float() @ x.float(),)
 
 
+def in_torch(_: Params) -> Callable[..., Any]:
+    import torch
+
+    return torch.mv
+
+
+def in_triton(_: Params) -> Callable[..., Any]:
+    from scaffold.kernels.triton.gemv import gemv
+
+    return gemv
+
+
 def check(params: Params) -> None:
     for tile, extent in (("block_N", "N"), ("block_K", "K")):
         require_tile(params, tile, extent)
@@ -82,4 +94,5 @@ KERNEL = ZooKernel(
     },
     check=check,
     unsupported=needs_reductions,
+    contenders={"torch": in_torch, "triton": in_triton},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel
@@ -53,6 +53,18 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return (x.double().sum(dim=-1),)
 
 
+def in_torch(_: Params) -> Callable[..., Any]:
+    import torch
+
+    return lambda x: torch.sum(x, dim=-1, dtype=torch.float32)
+
+
+def in_triton(_: Params) -> Callable[..., Any]:
+    from scaffold.kernels.triton.reduce_sum import reduce_sum
+
+    return reduce_sum
+
+
 def check(params: Params) -> None:
     for tile, extent in (("block_M", "M"), ("block_N", "N")):
         require_tile(params, tile, extent)
@@ -80,4 +92,5 @@ KERNEL = ZooKernel(
     },
     check=check,
     unsupported=needs_reductions,
+    contenders={"torch": in_torch, "triton": in_triton},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel, require
@@ -60,6 +60,29 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return (x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + params["eps"]) * w,)
 
 
+def in_torch(params: Params) -> Callable[..., Any]:
+    import torch
+
+    shape, eps = (params["N"],), params["eps"]
+    rms_norm = getattr(torch.nn.functional, "rms_norm", None)
+    if rms_norm is not None:
+        return lambda x, w: rms_norm(x, shape, w, eps)
+
+    def by_hand(x: Any, w: Any) -> Any:
+        """As models wrote it before PyTorch 2.4."""
+        wide = x.float()
+        return (wide * torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + eps)).to(x.dtype) * w
+
+    return by_hand
+
+
+def in_triton(params: Params) -> Callable[..., Any]:
+    from scaffold.kernels.triton.rms_norm import rms_norm
+
+    eps = params["eps"]
+    return lambda x, w: rms_norm(x, w, eps)
+
+
 def check(params: Params) -> None:
     require_tile(params, "block_M", "M")
     require_threads(params)
@@ -95,4 +118,5 @@ KERNEL = ZooKernel(
     },
     check=check,
     unsupported=needs_reductions,
+    contenders={"torch": in_torch, "triton": in_triton},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel, require
@@ -62,6 +62,18 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return (torch.softmax(x.float(), dim=-1),)
 
 
+def in_torch(_: Params) -> Callable[..., Any]:
+    import torch
+
+    return lambda x: torch.softmax(x, dim=-1)
+
+
+def in_triton(_: Params) -> Callable[..., Any]:
+    from scaffold.kernels.triton.softmax import softmax
+
+    return softmax
+
+
 def check(params: Params) -> None:
     require_tile(params, "block_M", "M")
     require_threads(params)
@@ -95,4 +107,5 @@ KERNEL = ZooKernel(
     },
     check=check,
     unsupported=needs_reductions,
+    contenders={"torch": in_torch, "triton": in_triton},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scaffold.kernels.model import Params, Tensor, Tolerance, ZooKernel, require
@@ -72,6 +72,14 @@ def reference(params: Params, inputs: Sequence[Any]) -> tuple[Any, ...]:
     return (values[:, : params["k"]].contiguous(), indices[:, : params["k"]].to(torch.int32).contiguous())
 
 
+def in_torch(params: Params) -> Callable[..., Any]:
+    import torch
+
+    k = params["k"]
+    # Its indices are int64 and stay so: nobody would cast them.
+    return lambda x: tuple(torch.topk(x, k, dim=-1))
+
+
 def check(params: Params) -> None:
     require_tile(params, "block_M", "M")
     require_threads(params)
@@ -106,4 +114,5 @@ KERNEL = ZooKernel(
     make_inputs=make_inputs,
     check=check,
     unsupported=needs_reductions,
+    contenders={"torch": in_torch},
 )
