@@ -61,6 +61,18 @@ def examples(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Time kernels beside PyTorch, or on two sides: nox -s bench -- gemm --candidate num_stages=2."""
+    verb(session, "bench")
+
+
+@nox.session
+def profile(session: nox.Session) -> None:
+    """The vendor's profiler on one kernel, on one side or two: nox -s profile -- gemm."""
+    verb(session, "profile")
+
+
+@nox.session
 def builds(session: nox.Session) -> None:
     """List the TileLang builds of the workspace, or add one: nox -s builds -- add wheel:0.1.13."""
     verb(session, "builds")
@@ -83,6 +95,8 @@ def tests(session: nox.Session) -> None:
     """Run every test that this machine can run; skips name what is missing."""
     session.install("-e", ".[cluster]", *group("test"))
     session.run("python", "-m", "pytest", "-n", "auto", "--maxprocesses", "8", *session.posargs)
+    if not session.posargs:
+        session.run("python", "-m", "pytest", "-m", "serial")
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from typing import Any, NoReturn
@@ -23,6 +24,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 #: A test with one of these markers may open connections.
 CONNECTED = ("tilelang", "browser", "network")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave what measures out where other tests run beside it; it is run alone afterwards."""
+    if not os.environ.get("PYTEST_XDIST_WORKER"):
+        return
+    apart = [item for item in items if item.get_closest_marker("serial")]
+    if apart:
+        config.hook.pytest_deselected(items=apart)
+        items[:] = [item for item in items if item not in apart]
 
 
 @pytest.fixture(autouse=True)

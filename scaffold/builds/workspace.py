@@ -9,6 +9,9 @@
       thirdparty/            TVM and CUTLASS, shared by every build from source that has the same
       tilelang/              a clone of upstream: the user's checkout, of which only objects and refs are ours
       git/                   what was fetched from other Git URLs
+      corpus/                what scripts and the zoo came to, by build: for many kernels at once
+      bench/                 every sample of every benchmark
+      profiles/              raw reports of the last profile of each kernel and side
       traces/                the .tltrace of each run, with its run record
       cache/                 what may be deleted at any time: downloads, compiled objects, hashes, machine code
       runs/                  folders of runs that failed, kept for a look

@@ -26,6 +26,8 @@ VERBS = {
     "kernels": ("scaffold.cli.kernels", "list the kernel zoo, or show one kernel"),
     "passes": ("scaffold.cli.passes", "say where each pass is: source line, wrapper, pipelines, tests, docs"),
     "examples": ("scaffold.cli.examples", "run upstream's examples and their tests on the GPUs there are"),
+    "bench": ("scaffold.cli.bench", "time kernels beside PyTorch, or on two sides: faster, slower, same, or not known"),
+    "profile": ("scaffold.cli.profile", "the key metrics of a kernel by the vendor's profiler, on one side or two"),
     "doctor": ("scaffold.cli.doctor", "say what this machine has and lacks, and the command that mends it"),
     "builds": ("scaffold.cli.builds", "list the TileLang builds of this workspace, add, show or remove some"),
     "bundle": ("scaffold.cli.bundle", "make one file that sets the kit up on a machine without a network"),

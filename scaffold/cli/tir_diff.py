@@ -32,6 +32,7 @@ from scaffold.cli.tracing import (
     trace_path,
     with_build,
 )
+from scaffold.diff.footprint import shared_bytes
 from scaffold.diff.model import TwoSides
 from scaffold.diff.one_side import effects_of
 from scaffold.diff.two_sides import compare
@@ -326,14 +327,3 @@ def _check_fits(file: TraceFile) -> None:
         f"{kernel.name} needs {used:,} bytes of shared memory a block; {kernel.target} has {limit:,}",
         hint=f"make it smaller with --set: {', '.join(knobs)}" if knobs else "use smaller tiles or fewer stages",
     )
-
-
-def shared_bytes(file: TraceFile) -> int | None:
-    """Shared memory of one block in bytes, static and dynamic, as the device code declares it."""
-    from scaffold.diff.metrics import measure
-
-    passes = [record for record in file.trace.passes if record.after]
-    if file.trace.failure is not None or not passes:
-        return None
-    sizes = measure(file.text(passes[-1].after)).buffer_bytes
-    return sum(count for scope, count in sizes.items() if scope.startswith("shared"))

@@ -39,7 +39,9 @@ def end_with_parent() -> None:
 
 
 def main(argv: list[str]) -> int:
-    end_with_parent()
+    if argv[0] != "profiled":
+        # A profiler starts us from a thread of its own, and the kernel counts the end of that as a parent's death.
+        end_with_parent()
     faulthandler.enable()
     here = pathlib.Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if entry and pathlib.Path(entry).resolve() != here]

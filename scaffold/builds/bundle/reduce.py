@@ -26,6 +26,7 @@ _PILLOW = re.compile(r"^PIL/_(avif|webp|imagingcms)\.|^pillow\.libs/lib(avif|web
 #: fontTools has each of its compiled modules in Python, too.
 _FONT_TOOLS = re.compile(r"^fontTools/.*\.so\Z")
 _PICTURES = re.compile(r"^docs/img/")
+_SCIPY = re.compile(r"^scipy(\.libs)?/")
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ STEPS: tuple[Step, ...] = (
     _matching("Pillow's AVIF, WebP and colour management, which no report uses", _PILLOW, _only("pillow")),
     _matching("compiled parts of fontTools, which has them in Python too", _FONT_TOOLS, _only("fonttools")),
     _matching("pictures of the kit's documents", _PICTURES, _only("kit")),
+    _matching("SciPy, which only bench needs", _SCIPY, _only("scipy")),
 )
 
 #: The last step is another kind: it changes files.

@@ -1,0 +1,416 @@
+"""``bench``: how fast a kernel is, and whether one side is faster than the other."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from scaffold.builds.attestation import read_attestation
+from scaffold.builds.build import Build
+from scaffold.builds.capture import DEFAULT_TIMEOUT_S
+from scaffold.builds.content import content_digest
+from scaffold.builds.gpu import default_target
+from scaffold.cli.options import (
+    Output,
+    Parser,
+    add_common,
+    add_kernel,
+    add_output,
+    command_line,
+    exit_for,
+    output_of,
+    progress_of,
+    write_result,
+)
+from scaffold.cli.tracing import Session, open_session, refuse_same, settings_of
+from scaffold.corpus.checkout import named_tree, tree_of
+from scaffold.corpus.gpus import find_gpus
+from scaffold.errors import UsageError
+from scaffold.files import write_atomically
+from scaffold.kernels.catalog import load_zoo_kernel
+from scaffold.kernels.resolve import resolve
+from scaffold.kernels.spec import Settings, parse_spec
+from scaffold.kernels.target import normal_label
+from scaffold.measure.bench import run_bench, time_points
+from scaffold.measure.cases import Case, Options, Side
+from scaffold.measure.regression import find_cases
+from scaffold.measure.shown import FINDINGS, Told, bench_report
+from scaffold.measure.statistics import require_scipy
+from scaffold.measure.sweep import ROUNDS, parse_axes, points_of
+from scaffold.report.bench_view import BenchReport, BenchSide
+from scaffold.report.sweep_text import (
+    print_sweep,
+    render_sweep_json,
+    render_sweep_markdown,
+    render_sweep_png,
+    render_sweep_text,
+)
+from scaffold.report.sweep_view import SweepReport
+from scaffold.report.terminal import make_console
+
+_FILE_WIDTH = 120
+#: Names of a result's file that are written out; more become a count.
+_MOST_NAMES = 3
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the verb; 1 under ``--check`` where a side is slower, wrong, or fails."""
+    namespace = _parser().parse_intermixed_args(argv)
+    progress = progress_of(namespace)
+    output = output_of(namespace)
+    namespace.no_machine_code = False
+    session = open_session(namespace, progress, ("bench", *argv))
+    if namespace.history:
+        return _history(namespace, session, output)
+    if not namespace.kernels and not namespace.regression:
+        raise UsageError("no kernel is named", hint="for example: bench gemm, or bench cpu_gemm --target c")
+    require_scipy()
+    started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
+    settings = _settings(namespace)
+    if namespace.vary:
+        return _sweep(namespace, settings, session, output, argv)
+    cases = [] if namespace.regression else _cases(namespace, settings)
+    sides = _sides(settings, session)
+    if namespace.regression:
+        cases = _regressions(namespace, settings, sides[0], session)
+    options = _options(namespace)
+    outcome = run_bench(
+        cases,
+        sides,
+        options,
+        workspace=session.workspace,
+        progress=progress,
+        argv=session.argv,
+        gpus=find_gpus(namespace.gpus) if namespace.gpus else (),
+    )
+    told = Told(
+        started.isoformat(timespec="seconds"),
+        time.monotonic() - clock,
+        command_line("bench", *argv),
+        _next(namespace, cases),
+    )
+    report = bench_report(outcome, sides, options, told)
+    kept = _keep(report, cases, session)
+    _emit(report, output, everything=namespace.all)
+    progress.say(f"samples: {_near(kept)}")
+    return exit_for(
+        finding=namespace.check and any(c.word in FINDINGS for row in report.rows for c in row.comparisons[:1])
+    )
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "bench",
+        "Time kernels beside PyTorch and Triton, or on two sides: right before fast, no claim that noise could make.",
+        example="bench gemm --baseline num_stages=2 --candidate num_stages=3",
+    )
+    parser.add_argument(
+        "kernels", nargs="*", metavar="kernel", help="a zoo kernel (gemm), or path/to/file.py::function"
+    )
+    group = parser.add_argument_group(
+        "two sides", "SPEC is a comma list of build=…, target=…, param=value, pass.config=value"
+    )
+    group.add_argument("--baseline", metavar="SPEC")
+    group.add_argument("--candidate", metavar="SPEC")
+    group.add_argument("--check", action="store_true", help="exit 1 where the candidate is slower, wrong or fails")
+    group = parser.add_argument_group("how it is measured")
+    group.add_argument(
+        "--smallest", metavar="PERCENT", type=_percent, default=0.01, help="smallest effect of interest (default: 1)"
+    )
+    group.add_argument(
+        "--time-limit", metavar="SECONDS", type=_positive, default=600.0, help="for all timing (default: 600)"
+    )
+    group.add_argument("--rounds", metavar="N", type=_rounds, default=40, help="at most so many (default: 40)")
+    group.add_argument(
+        "--budget", metavar="MS", type=_positive, default=200.0, help="of one kernel in one process (default: 200)"
+    )
+    group.add_argument("--method", choices=("auto", "events", "cupti"), default="auto", help="on a GPU (default: auto)")
+    group.add_argument("--force", action="store_true", help="time also where the machine code is equal")
+    group.add_argument("--no-contenders", action="store_true", help="without PyTorch and Triton")
+    group.add_argument("--gpus", metavar="0,1", type=_numbers, default=(), help="one of these (default: any)")
+    group.add_argument("--regression", action="store_true", help="upstream's own regression_* cases, by topic or name")
+    group.add_argument("--source-tree", metavar="DIR", help="the checkout whose cases these are")
+    group.add_argument(
+        "--vary", metavar="K=A,B", action="append", default=[], help="time every configuration of one kernel: a grid"
+    )
+    group.add_argument("--jobs", metavar="N", type=_count, help="of a grid, compiled at a time (default: one a core)")
+    group.add_argument("--history", action="store_true", help="what was measured before, and stop")
+    group.add_argument("--all", action="store_true", help="every row, round and number of the code")
+    add_kernel(parser)
+    add_output(parser)
+    add_common(parser)
+    return parser
+
+
+def _percent(text: str) -> float:
+    return _positive(text) / 100
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        message = f"{text} is not above 0"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def _rounds(text: str) -> int:
+    from scaffold.measure.statistics import FIRST_LOOK
+
+    value = int(text)
+    if value < FIRST_LOOK:
+        message = f"with fewer than {FIRST_LOOK} rounds nothing can be claimed"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in text.split(","))
+
+
+def _options(namespace: argparse.Namespace) -> Options:
+    return Options(
+        smallest=namespace.smallest,
+        time_limit_s=namespace.time_limit,
+        most_rounds=namespace.rounds,
+        budget_ms=namespace.budget,
+        timeout_s=namespace.timeout or DEFAULT_TIMEOUT_S,
+        method=namespace.method,
+        force=namespace.force,
+    )
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        message = f"{text} is not 1 or more"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def _settings(namespace: argparse.Namespace) -> list[Settings]:
+    """What is said of each side: one, or two where a SPEC was given."""
+    common = settings_of(namespace)
+    if namespace.baseline is not None or namespace.candidate is not None:
+        return [
+            common.overlaid(parse_spec(text or "", flag=flag))
+            for flag, text in (("--baseline", namespace.baseline), ("--candidate", namespace.candidate))
+        ]
+    if namespace.check:
+        raise UsageError("--check compares two sides", hint="add --baseline SPEC or --candidate SPEC")
+    return [common]
+
+
+def _regressions(
+    namespace: argparse.Namespace, settings: Sequence[Settings], side: Side, session: Session
+) -> list[Case]:
+    """Upstream's own cases, which take no parameters and no pass configs of ours."""
+    for one in settings:
+        if said := {**one.parameters, **one.pass_configs}:
+            raise UsageError(
+                f"--regression takes no {next(iter(said))}=…: upstream's cases say what they compile",
+                hint="compare builds: --baseline build=… --candidate build=…",
+            )
+    named = named_tree(namespace.source_tree) if namespace.source_tree else None
+    tree = named or tree_of(side.build, session.workspace, session.progress)
+    if tree.note:
+        session.progress.say(tree.note)
+    target = normal_label(namespace.target) if namespace.target else default_target()
+    return find_cases(tree.folder, namespace.kernels, target, two_sided=len(settings) > 1)
+
+
+def _cases(namespace: argparse.Namespace, settings: Sequence[Settings]) -> list[Case]:
+    """Every kernel on every side, before anything is installed or run."""
+    cases = []
+    for name in dict.fromkeys(namespace.kernels):
+        requests = [resolve(name, one, default_target=default_target()) for one in settings]
+        two = len(requests) > 1
+        with_contenders = not two and not namespace.no_contenders and requests[0].path is None
+        contenders = tuple(load_zoo_kernel(name).contenders) if with_contenders else ()
+        cases.append(Case(requests[0].name, requests[0], requests[1] if two else None, contenders))
+    kinds = {
+        request.target.partition(":")[0] for case in cases for request in (case.baseline, case.candidate) if request
+    }
+    if len(kinds) > 1:
+        raise UsageError(
+            f"targets of {len(kinds)} kinds cannot be timed on one device: {', '.join(sorted(kinds))}",
+            hint="name kernels and targets of one kind",
+        )
+    return cases
+
+
+def _sides(settings: Sequence[Settings], session: Session) -> list[Side]:
+    labels = ("baseline", "candidate") if len(settings) > 1 else ("baseline",)
+    sides = []
+    for label, one in zip(labels, settings, strict=True):
+        build = session.store.get(one.build)
+        sides.append(Side(label, build, _version(build, session), _detail(build, one, session)))
+    if len(sides) > 1:
+        refuse_same(sides[0].build, sides[1].build, session.workspace)
+    return sides
+
+
+def _version(build: Build, session: Session) -> str:
+    attestation = read_attestation(session.workspace, build.name)
+    return attestation.tilelang_version if attestation else build.name.partition(":")[2]
+
+
+def _detail(build: Build, settings: Settings, session: Session) -> str:
+    words = [f"content {content_digest(build, session.workspace)[:12]}"]
+    attestation = read_attestation(session.workspace, build.name)
+    facts = attestation.short() if attestation else {}
+    if commit := facts.get("commit"):
+        words.append(f"commit {commit[:12]}{', with uncommitted changes' if facts.get('dirty') == 'yes' else ''}")
+    words += [f"{key}={value}" for key, value in {**settings.parameters, **settings.pass_configs}.items()]
+    return ", ".join(words)
+
+
+def _next(namespace: argparse.Namespace, cases: Sequence[Case]) -> str:
+    if namespace.regression:
+        return command_line("tir-diff", "--corpus", "--help")
+    words = [cases[0].name if cases[0].baseline.path is None else namespace.kernels[0]]
+    for item in namespace.set:
+        words += ["--set", item]
+    words += ["--target", namespace.target] if namespace.target else []
+    words += ["--build", namespace.build] if namespace.build else []
+    if cases[0].candidate is None:
+        return command_line("bench", *words, "--baseline", "num_stages=2", "--candidate", "num_stages=3")
+    for flag, text in (("--baseline", namespace.baseline), ("--candidate", namespace.candidate)):
+        words += [flag, text] if text is not None else []
+    return command_line("tir-diff", *words)
+
+
+def _sweep(
+    namespace: argparse.Namespace, settings: Sequence[Settings], session: Session, output: Output, argv: Sequence[str]
+) -> int:
+    """A grid of configurations of one kernel, on one side."""
+    if len(namespace.kernels) != 1 or len(settings) != 1 or namespace.regression:
+        raise UsageError("--vary takes one kernel, on one side", hint="for example: bench gemm --vary num_stages=2,3,4")
+    clock = time.monotonic()
+    axes = parse_axes(namespace.vary)
+    points = points_of(namespace.kernels[0], settings[0], axes, default_target=default_target())
+    if not any(point.request for point in points):
+        raise UsageError(f"no configuration can be built: {points[0].refused}", hint="vary over other values")
+    side = _sides(settings, session)[0]
+    device, configurations = time_points(
+        points,
+        side,
+        _options(namespace),
+        workspace=session.workspace,
+        progress=session.progress,
+        gpus=find_gpus(namespace.gpus) if namespace.gpus else (),
+        jobs=namespace.jobs,
+    )
+    report = SweepReport(
+        kernel=next(point.request.name for point in points if point.request),
+        target=next(point.request.target for point in points if point.request),
+        axes=axes,
+        configurations=tuple(configurations),
+        rounds=ROUNDS,
+        device=device,
+        side=BenchSide(side.label, side.build.name, side.version, side.detail),
+        seconds=time.monotonic() - clock,
+        command=command_line("bench", *argv),
+        next_command="",
+    )
+    report = replace(report, next_command=_after_sweep(namespace, report))
+    _emit_sweep(report, output)
+    return exit_for(finding=namespace.check and not report.timed)
+
+
+def _after_sweep(namespace: argparse.Namespace, report: SweepReport) -> str:
+    """The defaults beside the fastest, compared as two sides are."""
+    if not report.timed:
+        return command_line("tir-diff", namespace.kernels[0])
+    words = [namespace.kernels[0], *(word for item in namespace.set for word in ("--set", item))]
+    words += ["--target", namespace.target] if namespace.target else []
+    words += ["--build", namespace.build] if namespace.build else []
+    best = ",".join(f"{name}={value}" for name, value in report.timed[0].values.items())
+    return command_line("bench", *words, "--candidate", best)
+
+
+def _emit_sweep(report: SweepReport, output: Output) -> None:
+    match output.format:
+        case "terminal" if output.path is None and (sys.stdout.isatty() or output.color == "always"):
+            print_sweep(report, make_console(sys.stdout, color=output.color, width=output.width))
+        case "terminal":
+            write_result(output, render_sweep_text(report, width=output.width or _FILE_WIDTH).encode())
+        case "markdown":
+            write_result(output, render_sweep_markdown(report).encode())
+        case "json":
+            write_result(output, render_sweep_json(report))
+        case "png":
+            write_result(output, render_sweep_png(report))
+        case "html":
+            raise UsageError("a grid has no page", hint="say -o grid.png for the heat map, .md or .json")
+
+
+def _keep(report: BenchReport, cases: Sequence[Case], session: Session) -> Path:
+    """Every sample, in the workspace: by when it was measured, and of what."""
+    from scaffold.report.bench_json import render_bench_json
+
+    names = [case.name for case in cases]
+    shown = "+".join(names[:_MOST_NAMES]) + (f"+{len(names) - _MOST_NAMES}" if len(names) > _MOST_NAMES else "")
+    stamp = re.sub(r"[^0-9T]", "", report.started_at.partition("+")[0])
+    shown = re.sub(r"[^\w.+-]+", "-", shown)
+    path = session.workspace.root / "bench" / f"{stamp}-{shown}.json"
+    write_atomically(path, render_bench_json(report))
+    return path
+
+
+def _near(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _history(namespace: argparse.Namespace, session: Session, output: Output) -> int:
+    """What is kept of the kernels named, or of all."""
+    from scaffold.measure.history import read_history
+    from scaffold.report.bench_history import render_history
+
+    entries = read_history(session.workspace, namespace.kernels)
+    write_result(output, render_history(entries, output.format, width=output.width or _FILE_WIDTH))
+    return 0
+
+
+def _emit(report: BenchReport, output: Output, *, everything: bool) -> None:
+    if output.format == "terminal" and output.path is None and (sys.stdout.isatty() or output.color == "always"):
+        from scaffold.report.bench_terminal import print_bench
+
+        console = make_console(sys.stdout, color=output.color, width=output.width)
+        print_bench(report, console, everything=everything)
+        return
+    write_result(output, render(report, output, everything=everything))
+
+
+def render(report: BenchReport, output: Output, *, everything: bool = False) -> bytes:
+    """The report in one of the forms."""
+    match output.format:
+        case "terminal":
+            from scaffold.report.bench_terminal import render_bench_text
+
+            return render_bench_text(report, width=output.width or _FILE_WIDTH, everything=everything).encode()
+        case "markdown":
+            from scaffold.report.bench_markdown import render_bench_markdown
+
+            return render_bench_markdown(report).encode()
+        case "html":
+            from scaffold.report.bench_html import render_bench_html
+
+            return render_bench_html(report).encode()
+        case "png":
+            from scaffold.report.bench_png import render_bench_png
+
+            return render_bench_png(report)
+        case "json":
+            from scaffold.report.bench_json import render_bench_json
+
+            return render_bench_json(report)
