@@ -118,6 +118,12 @@ class TraceFileError(UsageError):
     code = "trace-file"
 
 
+class ProfileFileError(UsageError):
+    """A profiler's report is damaged, holds no kernel, or is of no kind we read."""
+
+    code = "profile-file"
+
+
 class BundleFileError(UsageError):
     """A bundle is damaged, altered, of another schema, or no bundle."""
 
@@ -141,6 +147,24 @@ class OutputFolderError(EnvironmentProblem):
 
 class MissingToolError(EnvironmentProblem):
     code = "missing-tool"
+
+
+class ProfilerMissingError(MissingToolError):
+    """No profiler of the kind that is needed is installed, or what reads its report is not."""
+
+    code = "profiler-missing"
+
+
+class CountersNotPermittedError(EnvironmentProblem):
+    """The driver keeps the GPU's counters for administrators."""
+
+    code = "counters-not-permitted"
+
+
+class ProfilerFailedError(EnvironmentProblem):
+    """The profiler does not fit the driver, the GPU or where it runs, or another tool holds the counters."""
+
+    code = "profiler-failed"
 
 
 class BuildFailedError(ScaffoldError):
@@ -171,6 +195,12 @@ class TaskLostError(ProbeError):
 
 class EmptyCaptureError(ProbeError):
     code = "empty-capture"
+
+
+class NothingProfiledError(ProbeError):
+    """The program ran, and the profiler saw no kernel."""
+
+    code = "nothing-profiled"
 
 
 class NothingCompiledError(ProbeError):

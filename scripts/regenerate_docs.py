@@ -29,7 +29,9 @@ from scaffold.kernels.catalog import load_zoo_kernel, zoo_names  # noqa: E402
 from scaffold.kernels.resolve import resolve  # noqa: E402
 from scaffold.kernels.spec import Settings  # noqa: E402
 from scaffold.progress import Progress  # noqa: E402
+from scaffold.report.bench_json import bench_schema  # noqa: E402
 from scaffold.report.json import report_schema  # noqa: E402
+from scaffold.report.profile_json import profile_schema  # noqa: E402
 from scaffold.report.verdict import stopped_in  # noqa: E402
 from scaffold.trace.store import trace_schema  # noqa: E402
 
@@ -51,7 +53,12 @@ def main() -> int:
 
 
 def make_schemas() -> None:
-    for path, schema in (("trace/trace.schema.json", trace_schema()), ("report/report.schema.json", report_schema())):
+    for path, schema in (
+        ("trace/trace.schema.json", trace_schema()),
+        ("report/report.schema.json", report_schema()),
+        ("report/bench.schema.json", bench_schema()),
+        ("report/profile.schema.json", profile_schema()),
+    ):
         (ROOT / "scaffold" / path).write_text(json.dumps(schema, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

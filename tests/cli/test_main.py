@@ -52,7 +52,7 @@ def test_help_of_a_verb_shows_an_example(verb: str, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("argv", "code", "said"),
     [
-        (["frobnicate"], 2, "tir-diff"),
+        (["xyzzy"], 2, "tir-diff"),
         (["tir-diff", "gemmm"], 2, "did you mean gemm"),
         (["tir-diff", "gemm", "--set", "num_stage=2"], 2, "num_stages"),
         (["tir-diff", "gemm", "--set", "num_stages=two"], 2, "not an integer"),
