@@ -73,6 +73,12 @@ def profile(session: nox.Session) -> None:
 
 
 @nox.session
+def explain(session: nox.Session) -> None:
+    """Why one side is faster: nox -s explain -- gemm --baseline num_stages=2 --candidate num_stages=3."""
+    verb(session, "explain")
+
+
+@nox.session
 def builds(session: nox.Session) -> None:
     """List the TileLang builds of the workspace, or add one: nox -s builds -- add wheel:0.1.13."""
     verb(session, "builds")

@@ -28,6 +28,7 @@ VERBS = {
     "examples": ("scaffold.cli.examples", "run upstream's examples and their tests on the GPUs there are"),
     "bench": ("scaffold.cli.bench", "time kernels beside PyTorch, or on two sides: faster, slower, same, or not known"),
     "profile": ("scaffold.cli.profile", "the key metrics of a kernel by the vendor's profiler, on one side or two"),
+    "explain": ("scaffold.cli.explain", "one kernel on two sides: the pass, the code, the metrics, the time, joined"),
     "doctor": ("scaffold.cli.doctor", "say what this machine has and lacks, and the command that mends it"),
     "builds": ("scaffold.cli.builds", "list the TileLang builds of this workspace, add, show or remove some"),
     "bundle": ("scaffold.cli.bundle", "make one file that sets the kit up on a machine without a network"),
