@@ -273,7 +273,9 @@ def _detail(build: Build, settings: Settings, session: Session) -> str:
 
 def _next(namespace: argparse.Namespace, cases: Sequence[Case]) -> str:
     if namespace.regression:
-        return command_line("tir-diff", "--corpus", "--help")
+        return command_line(
+            "bench", "--regression", *namespace.kernels, "--baseline", "build=git:main", "--candidate", "build=worktree"
+        )
     words = [cases[0].name if cases[0].baseline.path is None else namespace.kernels[0]]
     for item in namespace.set:
         words += ["--set", item]

@@ -18,6 +18,8 @@ from scaffold.builds.probing import own_folder
 from scaffold.builds.process import end_all
 from scaffold.builds.serving import ProbeServer
 from scaffold.builds.workspace import Workspace
+from scaffold.corpus.examples.facts import facts_of
+from scaffold.corpus.examples.lending import lend
 from scaffold.corpus.gpus import GpuSlot, find_gpus, held_by_others, hold_one
 from scaffold.diff.footprint import same_code, shared_bytes
 from scaffold.errors import KernelSourceError, MissingToolError, ProbeError
@@ -326,7 +328,16 @@ class _Track:
             # On the CPU a block is a process from scratch: where its code and data lie in memory weighs on its speed
             # there, and all forks of one process share that.
             self._server(side.build) if self.device == "cuda" else None,
+            self._lent(side.build),
         )
+
+    def _lent(self, build: Build) -> tuple[str, ...]:
+        """What ``tilelang.testing`` imports and a wheel does not bring: upstream's own cases need it."""
+        if not any(case.times_itself for case in self.cases):
+            return ()
+        facts = facts_of(build.name, build.python)
+        lent = lend(frozenset({"einops"}) - facts.available, facts.available, facts.python, self.workspace.cache)
+        return tuple(map(str, lent.folders))
 
     def _server(self, build: Build) -> ProbeServer:
         """The process of a build that imported TileLang, and touched no device, to be forked from."""

@@ -53,7 +53,10 @@ class KernelBlock:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where blocks of one build run: its process, TileLang's cache of compiled kernels, variables that name the GPU."""
+    """Where blocks of one build run: its process, TileLang's cache of compiled kernels, variables that name the GPU.
+
+    ``packages`` are folders of what the build lacks and upstream's own cases import.
+    """
 
     build: Build
     workspace: Workspace
@@ -62,6 +65,7 @@ class Bench:
     timeout_s: float
     progress: Progress
     server: ProbeServer | None = None
+    packages: tuple[str, ...] = ()
 
     def run(self, items: Sequence[TimedKernel]) -> dict[str, KernelBlock]:
         """Time ``items``, in order, by their keys.
@@ -83,7 +87,7 @@ class Bench:
         """One process; what it came to, in order. At least one kernel is told of."""
         folder = own_folder(self.workspace)
         try:
-            request = BenchRequest(PROTOCOL_VERSION, list(items), str(folder / "spool.jsonl"))
+            request = BenchRequest(PROTOCOL_VERSION, list(items), str(folder / "spool.jsonl"), list(self.packages))
             (folder / "request.json").write_text(json.dumps(encode_request(request)), encoding="utf-8")
             self.cache.mkdir(parents=True, exist_ok=True)
             finished = run_in(

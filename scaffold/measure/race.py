@@ -55,7 +55,7 @@ class Runner:
         for arm, block in found.items():
             if block.failure:
                 self.failure[arm] = block.failure
-        if {arm for pair in self.pairs for arm in pair} & set(self.failure):
+        if {"baseline", *(arm for pair in self.pairs for arm in pair)} & set(self.failure):
             self.stopped = "failed"
             return
         stretches = {arm: between(block.begun_at, block.ended_at) for arm, block in found.items()}

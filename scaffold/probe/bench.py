@@ -7,6 +7,7 @@ after an error of the device nothing more is tried, as no later launch could be 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,7 @@ class _WrongError(Exception):
 def run(document: dict[str, Any]) -> int:
     """Time what ``document`` asks for; what goes wrong with a kernel is a line, and the exit code 0."""
     request = decode_bench_request(document)
+    sys.path += request.packages
     with SpoolWriter(request.spool) as spool:
         try:
             import tilelang

@@ -110,11 +110,15 @@ class TimedKernel:
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """What ``python start.py bench`` is told: kernels to time one after the other in this process."""
+    """What ``python start.py bench`` is told: kernels to time one after the other in this process.
+
+    ``packages`` are folders of packages, looked in last.
+    """
 
     protocol_version: int
     kernels: list[TimedKernel]
     spool: str
+    packages: list[str] = field(default_factory=list)
 
 
 def encode_request(request: CaptureRequest | ScriptRequest | BenchRequest) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def test_a_grid_times_what_can_be_built_and_names_what_cannot(
 ) -> None:
     words = (work, "--vary", "repeat=50,400", "--vary", "fault=none,raises", "--budget", "20", "--jobs", "2")
     report = bench(capsys, workspace, newest, *words)
-    by_values = {tuple(one["values"].values()): one for one in report["configurations"]}
+    by_values = {(one["values"]["repeat"], one["values"]["fault"]): one for one in report["configurations"]}
     assert len(by_values) == 4
     assert by_values["50", "none"]["median_ms"] < by_values["400", "none"]["median_ms"]
     assert all("cannot be built" in by_values[repeat, "raises"]["why_missing"] for repeat in ("50", "400"))

@@ -102,7 +102,7 @@ def test_a_pass_config_takes_effect_in_what_runs_too(newest: Build, workspace: W
     configs = {"tl.disable_safe_memory_legalize": "true"}
     run = run_for_real(source, newest, workspace, tmp_path, configs)
     assert run.stopped is None
-    assert run.kernels[0].file.trace.kernel.pass_configs["tl.disable_safe_memory_legalize"] == "true"
+    assert run.kernels[0].file.trace.kernel.pass_configs["tl.disable_safe_memory_legalize"] is True
 
 
 def test_what_runs_for_real_runs_each_time(newest: Build, workspace: Workspace, tmp_path: Path) -> None:
