@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Literal
 
 from scaffold.diff.place import indentation
-from scaffold.diff.tokens import Token, tokens_of
+from scaffold.diff.tokens import KEYWORD_ARGUMENT, Token, tokens_of
 
 _INDENT = 4
 _WHOLE_LINE = re.compile(
@@ -36,31 +37,45 @@ _OF_THE_STATEMENT = frozenset(
 
 def without_annotations(lines: Sequence[str]) -> list[str]:
     """The statements of a module alone, what an attribute statement holds as deep as that statement was."""
+    return list(_without_annotations(tuple(lines)))
+
+
+@lru_cache(maxsize=256)
+def _without_annotations(lines: tuple[str, ...]) -> tuple[str, ...]:
     found: list[str] = []
     held: list[int] = []
     for at, line in enumerate(lines):
-        if line.strip():
-            while held and indentation(line) <= held[-1]:
-                held.pop()
-        if _SCOPE.match(line):
+        while held and line.strip() and indentation(line) <= held[-1]:
+            held.pop()
+        role = _role(line)
+        if role == "scope":
             held.append(indentation(line))
-        elif not _WHOLE_LINE.match(line) and not _declares_annotated(
-            line, lines[at + 1] if at + 1 < len(lines) else ""
-        ):
+        elif role == "statement" or (role == "declaration" and not _is_annotated(lines, at)):
             found.append(_plain(line[_INDENT * len(held) :]))
-    return found
+    return tuple(found)
 
 
-def _declares_annotated(line: str, following: str) -> bool:
-    """Whether ``line`` only says the name that the attribute statement behind it is about."""
-    declared, annotated = _DECLARED.match(line), _SCOPE.match(following) or _STATEMENT.match(following)
+@lru_cache(maxsize=65536)
+def _role(line: str) -> Literal["scope", "annotation", "declaration", "statement"]:
+    """What a line is: a scope is an attribute statement that holds others, a declaration says a name and no more."""
+    if _SCOPE.match(line):
+        return "scope"
+    if _WHOLE_LINE.match(line):
+        return "annotation"
+    return "declaration" if _DECLARED.match(line) else "statement"
+
+
+def _is_annotated(lines: Sequence[str], at: int) -> bool:
+    """Whether a declaration only says the name that the attribute statement behind it is about."""
+    declared, following = _DECLARED.match(lines[at]), lines[at + 1] if at + 1 < len(lines) else ""
+    annotated = _SCOPE.match(following) or _STATEMENT.match(following)
     return bool(declared and annotated and declared["name"] == annotated["node"])
 
 
 @lru_cache(maxsize=65536)
 def _plain(line: str) -> str:
     """A line without its annotating arguments."""
-    if "=" not in line:
+    if not KEYWORD_ARGUMENT.search(line):
         return line
     tokens = [token for token in tokens_of(line) if token.kind != "comment"]
     pieces, kept_from, at = [], 0, 0
@@ -83,7 +98,7 @@ def _annotation(line: str, tokens: Sequence[Token], at: int) -> int | None:
     while end + 2 < len(tokens) and tokens[end + 1].text == ".":
         end += 2
     equals = tokens[end].start + len(tokens[end].text)
-    is_keyword = tokens[end].text.isidentifier() and line[equals : equals + 1] == "=" and line[equals + 1] != "="
+    is_keyword = tokens[end].text.isidentifier() and line.startswith("=", equals) and not line.startswith("==", equals)
     return at + 1 if is_keyword and tokens[at + 1].text not in _OF_THE_STATEMENT else None
 
 

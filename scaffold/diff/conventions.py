@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from scaffold.diff.names import rename
@@ -38,6 +39,7 @@ def block_words(lines: Sequence[str]) -> list[str]:
     return [_block_words(line) for line in lines]
 
 
+@lru_cache(maxsize=65536)
 def _block_words(line: str) -> str:
     if comment := _ROOT_COMMENT.match(line):
         return f"{comment[1]}sblock{comment[2]}"
@@ -58,6 +60,7 @@ def attribute_keys(lines: Sequence[str]) -> list[str]:
     return [_attribute_keys(line) for line in lines]
 
 
+@lru_cache(maxsize=65536)
 def _attribute_keys(line: str) -> str:
     tokens = tokens_of(line)
     keys = [
@@ -73,7 +76,11 @@ _ASSERTION = re.compile(r'(?P<head>\s*assert .*, )(?P<message>"(?:[^"\\]|\\.)*")
 
 def assertions(lines: Sequence[str]) -> list[str]:
     """The message of an assertion: since, its kind of error is said, and it may be in parts."""
-    return [_ASSERTION.sub(r'\g<head>("RuntimeError", [\g<message>])', line) for line in lines]
+    return [_assertion(line) if "assert " in line else line for line in lines]
+
+
+def _assertion(line: str) -> str:
+    return _ASSERTION.sub(r'\g<head>("RuntimeError", [\g<message>])', line)
 
 
 # ---- scopes
@@ -138,7 +145,11 @@ def _in_functions(lines: Sequence[str], respell: Callable[[Sequence[str]], list[
 
 def declared_allocations(lines: Sequence[str]) -> list[str]:
     """An allocation and the declaration of its buffer were one line, called a declaration."""
-    return [_DECLARED_ALONE.sub(r"\g<head>T.alloc_buffer(\g<arguments>)", line) for line in lines]
+    return [_declared_allocation(line) if "decl_buffer" in line else line for line in lines]
+
+
+def _declared_allocation(line: str) -> str:
+    return _DECLARED_ALONE.sub(r"\g<head>T.alloc_buffer(\g<arguments>)", line)
 
 
 def allocations(lines: Sequence[str]) -> list[str]:

@@ -28,42 +28,42 @@ def signed_lines(before: Sequence[str], after: Sequence[str]) -> Counter[str]:
     return signed
 
 
-def effect_lines(texts: Texts) -> int:
-    """Lines that one side's effect has and the other's has not, names as they are."""
-    ours, theirs = _effects(texts, {})
-    return sum((ours - theirs).values()) + sum((theirs - ours).values())
+def gained(before: Sequence[str], after: Sequence[str]) -> dict[str, int]:
+    """How many more of a line there are after than before, less than 0 where fewer; lines of as many are left out."""
+    if before == after:
+        return {}
+    counts = Counter(after)
+    counts.subtract(Counter(before))
+    return {line: count for line, count in counts.items() if count}
 
 
-def _effects(texts: Texts, mapping: Mapping[str, str]) -> tuple[Counter[str], Counter[str]]:
-    """Both effects as multisets of signed lines."""
+def compare_effects(texts: Texts, mapping: Mapping[str, str]) -> tuple[Degree, int]:
+    """How the effects of a pass differ: how deep, and in how many lines that only one side's has.
+
+    The degree is that of the mildest blanking under which they are the same; the lines count names as they are.
+    """
     base_before, base_after, cand_before, cand_after = texts
-    return (
-        signed_multiset(base_before, base_after),
-        signed_multiset(rename(cand_before, mapping), rename(cand_after, mapping)),
-    )
+    ours, theirs = gained(base_before, base_after), gained(cand_before, cand_after)
+    if ours == theirs:
+        return Degree.NONE, 0
+    lines = sum(abs(ours.get(line, 0) - theirs.get(line, 0)) for line in {**ours, **theirs})
+    theirs = gained(rename(cand_before, mapping), rename(cand_after, mapping))
+    if ours == theirs:
+        return Degree.NAMES, lines
+    for degree, blank in ((Degree.NAMES, nameless), (Degree.VALUES, shape_of)):
+        if _blanked(ours, blank) == _blanked(theirs, blank):
+            return degree, lines
+    base_before, base_after, cand_before, cand_after = map(without_annotations, texts)
+    ours = gained(base_before, base_after)
+    theirs = gained(rename(cand_before, mapping), rename(cand_after, mapping))
+    is_same = _blanked(ours, shape_of) == _blanked(theirs, shape_of)
+    return (Degree.ANNOTATIONS if is_same else Degree.SHAPE), lines
 
 
 def signed_multiset(before: Sequence[str], after: Sequence[str]) -> Counter[str]:
     """Lines that there are fewer of, and more of, after than before."""
-    counts = Counter(after)
-    counts.subtract(before)
-    return Counter({f"{'+' if n > 0 else '-'}{line}": abs(n) for line, n in counts.items() if n})
-
-
-def effect_degree(texts: Texts, mapping: Mapping[str, str]) -> Degree:
-    """How deep the effects of a pass differ: the mildest blanking under which they are the same."""
-    ours, theirs = _effects(texts, {})
-    if ours == theirs:
-        return Degree.NONE
-    ours, theirs = _effects(texts, mapping)
-    if ours == theirs:
-        return Degree.NAMES
-    for degree, blank in ((Degree.NAMES, nameless), (Degree.VALUES, shape_of)):
-        if _blanked(ours, blank) == _blanked(theirs, blank):
-            return degree
-    base_before, base_after, cand_before, cand_after = map(without_annotations, texts)
-    ours, theirs = _effects((base_before, base_after, cand_before, cand_after), mapping)
-    return Degree.ANNOTATIONS if _blanked(ours, shape_of) == _blanked(theirs, shape_of) else Degree.SHAPE
+    lines = gained(before, after).items()
+    return Counter({f"{'+' if count > 0 else '-'}{line}": abs(count) for line, count in lines})
 
 
 def moves_alike(texts: Texts, mapping: Mapping[str, str]) -> bool:
@@ -73,13 +73,14 @@ def moves_alike(texts: Texts, mapping: Mapping[str, str]) -> bool:
     return ours == signed_lines(rename(cand_before, mapping), rename(cand_after, mapping))
 
 
-def _blanked(effect: Counter[str], blank: Callable[[str], str]) -> Counter[str]:
+def _blanked(effect: Mapping[str, int], blank: Callable[[str], str]) -> Counter[str]:
+    """Lines taken away and put in, apart: a line for another of the same shape is an effect."""
     counts: Counter[str] = Counter()
     for line, count in effect.items():
-        counts[line[0] + blank(line[1:])] += count
+        counts[f"{'+' if count > 0 else '-'}{blank(line)}"] += abs(count)
     return counts
 
 
 def multiset_difference(ours: Sequence[str], theirs: Sequence[str]) -> int:
-    left, right = Counter(ours), Counter(theirs)
-    return sum((left - right).values()) + sum((right - left).values())
+    """Lines that one side has and the other has not."""
+    return sum(map(abs, gained(ours, theirs).values()))

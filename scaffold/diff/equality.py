@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 from scaffold.diff.names import same_up_to_names
 from scaffold.diff.place import indentation
-from scaffold.diff.tokens import tokens_of
+from scaffold.diff.tokens import nameless, tokens_of
 
 
 class Tier(IntEnum):
@@ -35,15 +36,22 @@ def equality(baseline: str, candidate: str) -> Tier:
     """The strictest tier in which two texts are equal."""
     if baseline == candidate:
         return Tier.BYTES
+    return equality_of_lines(baseline.splitlines(), candidate.splitlines())
+
+
+def equality_of_lines(baseline: Sequence[str], candidate: Sequence[str]) -> Tier:
+    """The same of two texts that are not the same bytes."""
     ours, theirs = _statements(baseline), _statements(candidate)
-    if [_words(line) for line in ours] == [_words(line) for line in theirs]:
+    if len(ours) != len(theirs):
+        return Tier.DIFFERENT
+    if all(one == other or _words(one) == _words(other) for one, other in zip(ours, theirs, strict=True)):
         return Tier.STRUCTURE
     return Tier.NAMES if same_up_to_names(ours, theirs) else Tier.DIFFERENT
 
 
-def _statements(text: str) -> list[str]:
+def _statements(lines: Sequence[str]) -> list[str]:
     """Lines that are more than a comment; a written-out layout counts, though it is printed like one."""
-    return [line for line in text.splitlines() if any(token.kind != "comment" for token in tokens_of(line))]
+    return [line for line in lines if nameless(line)]
 
 
 def _words(line: str) -> list[str]:

@@ -9,8 +9,11 @@ A place that descends from none is fresh, and the pass that left it is its origi
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from itertools import takewhile
 
 from scaffold.diff.annotations import without_annotations
 from scaffold.diff.equality import Tier
@@ -26,9 +29,10 @@ Key = tuple[str | None, str | None]
 
 @dataclass(frozen=True)
 class Place:
-    """Lines of the baseline and of the candidate that differ, and the rows of the comparison that they come from."""
+    """Lines of the baseline and of the candidate that differ, in which words, and the rows that they come from."""
 
     spans: Spans
+    words: tuple[str, ...]
     origins: frozenset[int] = frozenset()
 
 
@@ -42,8 +46,13 @@ class View:
     matched: tuple[Sequence[str], Sequence[str]]
     own: tuple[Sequence[str], Sequence[str]]
 
-    def spans(self) -> Iterator[Spans]:
-        """Where the sides differ, line by line where as many lines stand against one another."""
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Where the sides differ, line by line where as many lines stand against one another; origins unknown."""
+        found = (Place(spans, tuple(_words(self, spans))) for spans in self._spans())
+        return tuple(place for place in found if place.words)
+
+    def _spans(self) -> Iterator[Spans]:
         ours, theirs = self.matched
         for code in opcodes(ours, theirs):
             height = code.before_end - code.before_start
@@ -51,10 +60,9 @@ class View:
                 continue
             if height == code.after_end - code.after_start:
                 starts = [(code.before_start + at, code.after_start + at) for at in range(height)]
-                found = [((one, one + 1), (other, other + 1)) for one, other in starts]
+                yield from (((one, one + 1), (other, other + 1)) for one, other in starts)
             else:
-                found = [((code.before_start, code.before_end), (code.after_start, code.after_end))]
-            yield from (spans for spans in found if _lines(self, spans))
+                yield (code.before_start, code.before_end), (code.after_start, code.after_end)
 
 
 def all_lines(state: State) -> View:
@@ -85,7 +93,8 @@ class Lineage:
 
     def begin(self, key: Key, state: State, row: int) -> None:
         """All differences of a first state come from ``row``."""
-        self._places[key] = tuple(Place(spans, frozenset([row])) for spans in _spans(state, self._seen(key, state)))
+        places = _places(state, self._seen(key, state))
+        self._places[key] = tuple(replace(place, origins=frozenset([row])) for place in places)
 
     def knows(self, key: Key) -> bool:
         return key in self._places
@@ -93,20 +102,20 @@ class Lineage:
     def step(self, start: Key, given: State, end: Key, made: State, row: int) -> tuple[Spans, ...]:
         """Follow all places through the pass of ``row``, and say of which it is an origin."""
         old, new = self._seen(start, given), self._seen(end, made)
-        known = self._places.setdefault(start, tuple(Place(spans) for spans in _spans(given, old)))
-        now = _spans(made, new)
+        known = self._places.setdefault(start, _places(given, old))
+        if start == end:
+            return ()
+        now = _places(made, new)
         codes = [opcodes(*sides) for sides in zip(old.own, new.own, strict=True)] if now else []
-        before = [line for place in known for line in _lines(old, place.spans)]
-        after = [line for spans in now for line in _lines(new, spans)]
-        grows = self._growing and len(after) > len(before)
+        before = {word for place in known for word in place.words}
+        grows = self._growing and _count_words(now) > _count_words(known)
         places, begun = [], []
-        for spans in now:
-            lines = _lines(new, spans)
-            descent = _descent(spans, known, codes, old, new)
-            if not set(lines) <= set(before) and (descent is None or grows):
-                begun.append(spans)
+        for place in now:
+            descent = _descent(place.spans, known, codes, old, new)
+            if not before.issuperset(place.words) and (descent is None or grows):
+                begun.append(place.spans)
                 descent = (descent or frozenset()) | {row}
-            places.append(Place(spans, descent if descent is not None else _same_words(lines, known, old)))
+            places.append(replace(place, origins=_same_words(place, known) if descent is None else descent))
         self._places[end] = tuple(places)
         return tuple(begun)
 
@@ -120,11 +129,15 @@ class Lineage:
         return self._views[key]
 
 
-def _spans(state: State, view: View) -> list[Spans]:
-    return list(view.spans()) if state.tier is Tier.DIFFERENT else []
+def _places(state: State, view: View) -> tuple[Place, ...]:
+    return view.places if state.tier is Tier.DIFFERENT else ()
 
 
-def _lines(view: View, spans: Spans) -> list[str]:
+def _count_words(places: Sequence[Place]) -> int:
+    return sum(len(place.words) for place in places)
+
+
+def _words(view: View, spans: Spans) -> Sequence[str]:
     """What differs: of one line against another the words, else each line with its side.
 
     So that a statement copied to other places, or with something else done to it, still differs in the same.
@@ -133,21 +146,27 @@ def _lines(view: View, spans: Spans) -> list[str]:
         [line.strip() for line in side[slice(*span)] if line] for side, span in zip(view.matched, spans, strict=True)
     )
     if len(ours) == len(theirs) == 1:
-        before, after = ours[0].split(), theirs[0].split()
-        changes = [code for code in opcodes(before, after) if code.tag != "equal"]
-        return [
-            "-"
-            + " ".join(before[code.before_start : code.before_end])
-            + "+"
-            + " ".join(after[code.after_start : code.after_end])
-            for code in changes
-        ] or ["indentation"]
+        return _changed_words(ours[0], theirs[0])
     return [f"-{line}" for line in ours] + [f"+{line}" for line in theirs]
 
 
-def _same_words(lines: Sequence[str], known: Sequence[Place], view: View) -> frozenset[int]:
+@lru_cache(maxsize=16384)
+def _changed_words(ours: str, theirs: str) -> Sequence[str]:
+    before, after = ours.split(), theirs.split()
+    changes = [code for code in opcodes(before, after) if code.tag != "equal"]
+    return [
+        "-"
+        + " ".join(before[code.before_start : code.before_end])
+        + "+"
+        + " ".join(after[code.after_start : code.after_end])
+        for code in changes
+    ] or ["indentation"]
+
+
+def _same_words(place: Place, known: Sequence[Place]) -> frozenset[int]:
     """Origins of the places that said the same: a pass may copy a statement, or move it."""
-    said = [place.origins for place in known if not set(_lines(view, place.spans)).isdisjoint(lines)]
+    words = set(place.words)
+    said = [other.origins for other in known if not words.isdisjoint(other.words)]
     return frozenset().union(*said)
 
 
@@ -157,11 +176,16 @@ def _descent(
     """Origins of the places whose lines became those of ``spans``; ``None`` where there are none."""
     found: frozenset[int] | None = None
     for side in (0, 1):
-        for source in _sources(spans[side], codes[side], old.own[side], new.own[side]):
-            for place in known:
-                if place.spans[side][0] < source[1] and source[0] < place.spans[side][1]:
-                    found = (found or frozenset()) | place.origins
+        for start, end in _sources(spans[side], codes[side], old.own[side], new.own[side]):
+            for place in _between(known, side, start, end):
+                found = (found or frozenset()) | place.origins
     return found
+
+
+def _between(places: Sequence[Place], side: int, start: int, end: int) -> Iterator[Place]:
+    """Places that lie in some of the lines from ``start`` to ``end``; all are in order, and none within another."""
+    first = bisect_right(places, start, key=lambda place: place.spans[side][1])
+    return takewhile(lambda place: place.spans[side][0] < end, places[first:])
 
 
 def _sources(span: Span, codes: Sequence[Opcode], before: Sequence[str], after: Sequence[str]) -> Iterator[Span]:
@@ -169,7 +193,8 @@ def _sources(span: Span, codes: Sequence[Opcode], before: Sequence[str], after: 
 
     Of a run that was rewritten, a line comes from those that do the same; from all where none does.
     """
-    for code in codes:
+    first = bisect_left(codes, span[0], key=lambda code: code.after_end)
+    for code in takewhile(lambda code: code.after_start <= span[1], codes[first:]):
         start, end = max(span[0], code.after_start), min(span[1], code.after_end)
         if start >= end and not (code.tag == "delete" and span == (code.after_start, code.after_end)):
             continue
@@ -182,6 +207,7 @@ def _sources(span: Span, codes: Sequence[Opcode], before: Sequence[str], after: 
         yield from ((at, at + 1) for at in alike or run)
 
 
+@lru_cache(maxsize=65536)
 def _head(line: str) -> str:
     """What a statement does: the function it calls, the buffer it writes, the kind of loop."""
     return _LOOP_NAMES.sub("for in", _ARGUMENTS.split(line, maxsplit=1)[0].strip())

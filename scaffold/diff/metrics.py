@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
+
+from scaffold.diff.text import lines_of
 
 _LOOP = re.compile(r"^\s*for (?P<names>[\w, ]+) in (?:T\.)?(?P<kind>\w+)\(")
 _LAUNCH = re.compile(r'T\.launch_thread\("(?P<axis>[\w.]+)", (?P<extent>\d+)\)')
@@ -75,30 +78,50 @@ class MetricDelta:
         return (self.after or 0) - (self.before or 0)
 
 
+class _Counts(NamedTuple):
+    """What one line adds: its loops by kind, extents by axis as launched and as annotated, buffers by scope in bytes.
+
+    ``is_nameless``: it launches over an axis that it does not say.
+    """
+
+    loops: Sequence[str]
+    launched: Sequence[tuple[str, int]]
+    annotated: Sequence[tuple[str, int]]
+    is_nameless: bool
+    buffers: Sequence[tuple[str, int]]
+    operations: Sequence[str]
+
+
+_NOTHING = _Counts((), (), (), is_nameless=False, buffers=(), operations=())
+
+
 @lru_cache(maxsize=4096)
 def measure(text: str) -> Metrics:
     """Count one module."""
-    body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    lines = [line for line in body.splitlines() if line.strip()]
-    loops: Counter[str] = Counter()
+    lines = [line for line in lines_of(text) if line.strip() and not line.startswith("#")]
+    statements = [counts for counts in map(_count, lines) if counts is not _NOTHING]
     axes: dict[str, int] = {}
-    for line in lines:
-        _count_loop(line, loops)
-        for match in (*_LAUNCH.finditer(line), *_BINDING.finditer(line)):
-            axes[match["axis"]] = int(match["extent"])
-    for axis, extent in _EXTENTS.findall(body):
-        axes.setdefault(axis, int(extent))
+    for statement in statements:
+        axes.update(statement.launched)
+    for statement in statements:
+        for axis, extent in statement.annotated:
+            axes.setdefault(axis, extent)
     grid = [axes.get(f"blockIdx.{axis}", 1) for axis in "xyz"]
     block = [axes.get(f"threadIdx.{axis}", 1) for axis in "xyz"]
-    buffers, sizes = _count_buffers(body)
+    has_grid = any(axis.startswith("block") for axis in axes) and not any(one.is_nameless for one in statements)
+    sizes: Counter[str] = Counter()
+    for statement in statements:
+        for scope, size in statement.buffers:
+            sizes[scope] += size
+    operations = Counter(name for statement in statements for name in statement.operations)
     return Metrics(
         lines=len(lines),
-        loops=dict(loops),
-        grid=tuple(grid) if any(a.startswith("block") for a in axes) and not _NAMELESS_LAUNCH.search(body) else (),
+        loops=Counter(kind for statement in statements for kind in statement.loops),
+        grid=tuple(grid) if has_grid else (),
         threads=math.prod(block) if any(a.startswith("thread") for a in axes) and "threadIdx.x" in axes else None,
-        buffers=buffers,
+        buffers=Counter(scope for statement in statements for scope, _ in statement.buffers),
         buffer_bytes=sizes,
-        operations={name: len(pattern.findall(body)) for name, pattern in OPERATIONS.items()},
+        operations={name: operations[name] for name in OPERATIONS},
     )
 
 
@@ -111,31 +134,39 @@ def metric_deltas(before: Metrics, after: Metrics) -> tuple[MetricDelta, ...]:
     )
 
 
-def _count_loop(line: str, loops: Counter[str]) -> None:
+@lru_cache(maxsize=65536)
+def _count(line: str) -> _Counts:
+    launches = (*_LAUNCH.finditer(line), *_BINDING.finditer(line))
+    counts = _Counts(
+        loops=_loops(line),
+        launched=[(match["axis"], int(match["extent"])) for match in launches],
+        annotated=[(axis, int(extent)) for axis, extent in _EXTENTS.findall(line)],
+        is_nameless=_NAMELESS_LAUNCH.search(line) is not None,
+        buffers=_buffers(line),
+        operations=[name for name, pattern in OPERATIONS.items() for _ in pattern.findall(line)],
+    )
+    return counts if any(counts) else _NOTHING
+
+
+def _loops(line: str) -> list[str]:
     match = _LOOP.match(line)
     if match is None:
-        return
+        return []
     kind = {"range": "serial", "grid": "serial", "thread_binding": "thread", "Pipelined": "pipelined"}.get(
         match["kind"], match["kind"]
     )
-    loops[kind] += len(match["names"].split(","))
+    return [kind] * len(match["names"].split(","))
 
 
-def _count_buffers(body: str) -> tuple[dict[str, int], dict[str, int]]:
-    buffers: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
-    for shape, dtype, scope in _allocations(body):
-        buffers[scope] += 1
-        sizes[scope] += (math.prod(shape) * _bits(dtype) + 7) // 8
-    return dict(buffers), dict(sizes)
-
-
-def _allocations(body: str) -> Iterator[tuple[list[int], str, str]]:
-    for match in _ALLOC.finditer(body):
+def _buffers(line: str) -> list[tuple[str, int]]:
+    buffers = []
+    for match in _ALLOC.finditer(line):
         rest = match["rest"]
         dtype, scope = _DTYPE.search(rest), _SCOPE.search(rest)
         shape = [int(extent) for extent in match["shape"].split(",") if extent.strip()]
-        yield shape, dtype.group(1) if dtype else "float32", scope.group(1) if scope else "global"
+        bits = math.prod(shape) * _bits(dtype.group(1) if dtype else "float32")
+        buffers.append((scope.group(1) if scope else "global", (bits + 7) // 8))
+    return buffers
 
 
 def _bits(dtype: str) -> int:

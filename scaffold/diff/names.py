@@ -9,34 +9,39 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from scaffold.diff.place import indentation
 from scaffold.diff.text import opcodes
-from scaffold.diff.tokens import nameless, tokens_of
+from scaffold.diff.tokens import nameless, names_in, tokens_of
 
 _ASSIGNED = re.compile(r"^\s*([A-Za-z_]\w*)(?:: [^=]+)? = ")
 _LOOP_NAMES = re.compile(r"^\s*for ([\w, ]+) in ")
 _DEFINED = re.compile(r"^\s*def (\w+)\((.*)\)")
 _PARAMETER = re.compile(r"(\w+):")
-_LET = re.compile(r"\bas (\w+):\s*\Z")
+_LET = re.compile(r"as (?<=\bas )(\w+):\s*\Z")  # a pattern that begins with its letters is found faster
 _LAMBDA = re.compile(r"lambda ([\w, ]+):")
 
 
 def bound_names(lines: Sequence[str]) -> frozenset[str]:
     """Names that the text itself introduces."""
+    return frozenset().union(*filter(None, map(_bound_in, lines)))
+
+
+@lru_cache(maxsize=65536)
+def _bound_in(line: str) -> frozenset[str]:
     found: set[str] = set()
-    for line in lines:
-        for pattern in (_ASSIGNED, _LET):
-            if match := pattern.search(line):
-                found.add(match.group(1))
-        if match := _LOOP_NAMES.match(line):
-            found.update(name.strip() for name in match.group(1).split(","))
-        if match := _DEFINED.match(line):
+    for pattern in (_ASSIGNED, _LET):
+        if match := pattern.search(line):
             found.add(match.group(1))
-            found.update(_PARAMETER.findall(match.group(2)))
-        for match in _LAMBDA.finditer(line):
-            found.update(name.strip() for name in match.group(1).split(","))
+    if match := _LOOP_NAMES.match(line):
+        found.update(name.strip() for name in match.group(1).split(","))
+    if match := _DEFINED.match(line):
+        found.add(match.group(1))
+        found.update(_PARAMETER.findall(match.group(2)))
+    for match in _LAMBDA.finditer(line):
+        found.update(name.strip() for name in match.group(1).split(","))
     return frozenset(found)
 
 
@@ -46,22 +51,15 @@ def match_names(baseline: Sequence[str], candidate: Sequence[str]) -> dict[str, 
     Lines that are equal but for names vote, position by position; the most frequent pairs win, one to one.
     """
     ours, theirs = bound_names(baseline), bound_names(candidate)
-    votes: Counter[tuple[str, str]] = Counter()
+    alike: Counter[tuple[str, str]] = Counter()
     for code in opcodes([nameless(line) for line in baseline], [nameless(line) for line in candidate]):
-        if code.tag != "equal":
-            continue
-        for i, j in zip(
-            range(code.before_start, code.before_end), range(code.after_start, code.after_end), strict=True
-        ):
-            if baseline[i] == candidate[j]:
-                names = {token.text for token in tokens_of(baseline[i]) if token.kind == "name"}
-                votes.update((name, name) for name in names)
-                continue
-            votes.update(
-                (left.text, right.text)
-                for left, right in zip(tokens_of(baseline[i]), tokens_of(candidate[j]), strict=False)
-                if left.kind == right.kind == "name"
-            )
+        if code.tag == "equal":
+            left, right = baseline[code.before_start : code.before_end], candidate[code.after_start : code.after_end]
+            alike.update(zip(left, right, strict=True))
+    votes: Counter[tuple[str, str]] = Counter()
+    for lines, times in alike.items():
+        for names in _names_at_once(*lines):
+            votes[names] += times
     mapping: dict[str, str] = {}
     taken: set[str] = set()
     for (left, right), _ in sorted(votes.items(), key=lambda item: (-item[1], item[0][0] != item[0][1], item[0])):
@@ -69,6 +67,14 @@ def match_names(baseline: Sequence[str], candidate: Sequence[str]) -> dict[str, 
             mapping[right] = left
             taken.add(left)
     return _without_collisions({right: left for right, left in mapping.items() if right != left}, theirs)
+
+
+def _names_at_once(line: str, other: str) -> Iterable[tuple[str, str]]:
+    """Names that stand at the same place of two lines, as often as they do; of a line and itself each name once."""
+    if line == other:
+        return ((name, name) for name in names_in(line))
+    both = zip(tokens_of(line), tokens_of(other), strict=False)
+    return ((left.text, right.text) for left, right in both if left.kind == right.kind == "name")
 
 
 def _without_collisions(mapping: dict[str, str], theirs: frozenset[str]) -> dict[str, str]:
@@ -83,7 +89,7 @@ def rename(lines: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
     """The lines with ``mapping`` applied to their variables."""
     if not mapping:
         return list(lines)
-    return [_rename_line(line, mapping) for line in lines]
+    return [line if mapping.keys().isdisjoint(names_in(line)) else _rename_line(line, mapping) for line in lines]
 
 
 def _rename_line(line: str, mapping: Mapping[str, str]) -> str:
@@ -97,7 +103,7 @@ def _rename_line(line: str, mapping: Mapping[str, str]) -> str:
 
 def same_up_to_names(baseline: Sequence[str], candidate: Sequence[str]) -> bool:
     """Whether a one-to-one renaming of bound names turns one text into the other, exactly."""
-    if len(baseline) != len(candidate):
+    if [nameless(line) for line in baseline] != [nameless(line) for line in candidate]:
         return False
     ours, theirs = bound_names(baseline), bound_names(candidate)
     forward: dict[str, str] = {}

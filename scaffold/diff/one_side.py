@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from scaffold.diff.metrics import measure, metric_deltas
 from scaffold.diff.model import OneSide, PassEffect
-from scaffold.diff.place import function_of, functions_of, place_of
-from scaffold.diff.text import Hunk, diff_lines, into_hunks
+from scaffold.diff.place import functions_by_line, functions_of, place_of
+from scaffold.diff.text import Hunk, Line, diff_lines, into_hunks, lines_of
 from scaffold.trace.model import PassRecord, TraceFile
 
 
@@ -25,15 +25,12 @@ def effect_of(file: TraceFile, record: PassRecord, duration_ms: float | None, *,
     if record.after is None or record.before == record.after:
         return PassEffect(record, 0, 0, (), (), (), duration_ms)
     before, after = file.text(record.before), file.text(record.after)
-    lines_before, lines_after = before.splitlines(), after.splitlines()
+    lines_before, lines_after = lines_of(before), lines_of(after)
     hunks = hunks_between(lines_before, lines_after, context=context)
+    defined_before, defined_after = functions_of(lines_before), functions_of(lines_after)
+    holding = functions_by_line(lines_before), functions_by_line(lines_after)
     functions = dict.fromkeys(
-        name
-        for hunk in hunks
-        for line in hunk.lines
-        if line.kind != " "
-        for name in [_function(lines_before, lines_after, line.before, line.after)]
-        if name
+        name for hunk in hunks for line in hunk.lines if line.kind != " " and (name := _function(holding, line))
     )
     return PassEffect(
         record=record,
@@ -43,14 +40,15 @@ def effect_of(file: TraceFile, record: PassRecord, duration_ms: float | None, *,
         hunks=tuple(hunks),
         metrics=metric_deltas(measure(before), measure(after)),
         duration_ms=duration_ms,
-        made=tuple(name for name in functions_of(lines_after) if name not in functions_of(lines_before)),
-        dropped=tuple(name for name in functions_of(lines_before) if name not in functions_of(lines_after)),
+        made=tuple(name for name in defined_after if name not in defined_before),
+        dropped=tuple(name for name in defined_before if name not in defined_after),
     )
 
 
 def hunks_between(before: Sequence[str], after: Sequence[str], *, context: int = 3) -> list[Hunk]:
     """Hunks of two texts, each with its place in the IR."""
-    return [placed(hunk, before, after) for hunk in into_hunks(diff_lines(before, after), context=context)]
+    lines = diff_lines(before, after, context=context)
+    return [placed(hunk, before, after) for hunk in into_hunks(lines, context=context)]
 
 
 def placed(hunk: Hunk, before: Sequence[str], after: Sequence[str]) -> Hunk:
@@ -61,7 +59,6 @@ def placed(hunk: Hunk, before: Sequence[str], after: Sequence[str]) -> Hunk:
     return replace(hunk, place=place_of(before, (first.before or 1) - 1))
 
 
-def _function(before: Sequence[str], after: Sequence[str], at_before: int | None, at_after: int | None) -> str | None:
-    if at_after is not None:
-        return function_of(after, at_after - 1)
-    return function_of(before, (at_before or 1) - 1)
+def _function(holding: tuple[Sequence[str | None], Sequence[str | None]], line: Line) -> str | None:
+    before, after = holding
+    return after[line.after - 1] if line.after is not None else before[(line.before or 1) - 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 _FUNCTION = re.compile(r"\s*def (\w+)\(")
 _LOOP = re.compile(r"\s*for (.+?) in (?:T\.)?(\w+)")
@@ -14,22 +15,30 @@ _IF = re.compile(r"\s*(if .+|else|elif .+):\s*\Z")
 _LONGEST = 40
 
 
+@lru_cache(maxsize=65536)
 def indentation(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
 def functions_of(lines: Sequence[str]) -> list[str]:
     """Names of the functions of a module, in order."""
-    return [match.group(1) for line in lines if (match := _FUNCTION.match(line))]
+    return [name for line in lines if (name := _defined_in(line))]
 
 
-def function_of(lines: Sequence[str], index: int) -> str | None:
-    """Name of the function that holds line ``index`` (from 0); ``None`` outside any."""
-    for line in reversed(lines[: index + 1]):
-        match = _FUNCTION.match(line)
-        if match:
-            return match.group(1)
-    return None
+def functions_by_line(lines: Sequence[str]) -> list[str | None]:
+    """For every line the name of the function that holds it; ``None`` outside any."""
+    found: list[str | None] = []
+    name: str | None = None
+    for line in lines:
+        name = _defined_in(line) or name
+        found.append(name)
+    return found
+
+
+@lru_cache(maxsize=65536)
+def _defined_in(line: str) -> str | None:
+    match = _FUNCTION.match(line)
+    return match.group(1) if match else None
 
 
 def place_of(lines: Sequence[str], index: int) -> str:
@@ -42,7 +51,7 @@ def place_of(lines: Sequence[str], index: int) -> str:
     parts: list[str] = []
     depth = indentation(lines[min(index, len(lines) - 1)]) if lines[min(index, len(lines) - 1)].strip() else 10**6
     for line in reversed(lines[: min(index, len(lines))]):
-        if not line.strip() or indentation(line) >= depth:
+        if indentation(line) >= depth or not line.strip():
             continue
         depth = indentation(line)
         part = _describe(line)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from scaffold.diff import conventions
+from scaffold.diff.text import lines_of
 from scaffold.trace.model import TraceFile
 
 
@@ -60,22 +61,27 @@ class Printed:
 
     file: TraceFile
     conventions: tuple[Convention, ...] = ()
-    _known: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _recorded: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _compared: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def lines(self, digest: str | None) -> tuple[str, ...]:
         """As many lines as the recorded text has; one that says nothing of its own is empty."""
         if digest is None:
             return ()
-        if digest not in self._known:
+        if digest not in self._compared:
             lines: Sequence[str] = self.recorded(digest)
             for convention in self.conventions:
                 lines = convention.respell(lines)
-            self._known[digest] = tuple(lines)
-        return self._known[digest]
+            self._compared[digest] = tuple(lines)
+        return self._compared[digest]
 
     def recorded(self, digest: str | None) -> tuple[str, ...]:
         """The lines as the release wrote them."""
-        return tuple(self.file.text(digest).splitlines())
+        if digest is None:
+            return ()
+        if digest not in self._recorded:
+            self._recorded[digest] = lines_of(self.file.text(digest))
+        return self._recorded[digest]
 
 
 def in_one_spelling(baseline: TraceFile, candidate: TraceFile) -> tuple[Printed, Printed]:
@@ -84,7 +90,7 @@ def in_one_spelling(baseline: TraceFile, candidate: TraceFile) -> tuple[Printed,
     return Printed(baseline, ours.beside(theirs)), Printed(candidate, theirs.beside(ours))
 
 
-_DEFINITION = re.compile(r"^# \w+#[0-9a-f]{8} = (\w+)\(([\[(]).*$", re.MULTILINE)
+_DEFINITION = re.compile(r"# \w+#[0-9a-f]{8} = (\w+)\(([\[(]).*")
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,8 @@ class _Habits:
 
     @classmethod
     def of(cls, file: TraceFile) -> _Habits:
-        found = [match for text in file.texts.values() for match in _DEFINITION.finditer(text)]
+        lines = {line for text in file.texts.values() for line in lines_of(text) if line.startswith("# ")}
+        found = [match for line in lines if (match := _DEFINITION.match(line))]
         fragments = [match[0] for match in found if match[1] == "Fragment"]
         return cls(
             namespace=file.trace.build.tir_namespace,

@@ -2,6 +2,9 @@
 
 Names fail across releases, so what a pass *does* decides, and where it stands: between the same neighbours, taking away
 and putting in the same lines, however these name their variables.
+A pass that was written anew puts in other lines, and still takes away those it is there for: in its place, and where no
+other pass there does anything, that is enough. (``tl.LayoutReducer`` of TileLang 0.1.13 was split into
+``tl.CanonicalizeLegacyReducer`` where it stood and ``tl.ReducerPlanAndMaterialize`` further on.)
 A pass that changes nothing does nothing that could be recognised, and stays alone.
 """
 
@@ -9,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from scaffold.diff.align import PassPair
@@ -18,6 +21,15 @@ from scaffold.trace.model import PassRecord
 #: What one side does from one module to another: lines taken away and put in, however often, names blanked.
 Effect = Callable[[str, str], Counter[str]]
 
+
+@dataclass(frozen=True)
+class Effects:
+    """What one side does: to all lines, and to statements without their annotations."""
+
+    on_lines: Effect
+    on_statements: Effect
+
+
 #: Share of the lines of two effects that must be the same for them to be one pass under two names; half of them is
 #: what no two passes of a pipeline share by chance, and still bears that the pass was changed as it was renamed.
 _ALIKE = 0.5
@@ -25,7 +37,7 @@ _ALIKE = 0.5
 _THE_SAME = 0.9
 
 
-def regroup(pairs: Sequence[PassPair], ours: Effect, theirs: Effect) -> list[PassPair]:
+def regroup(pairs: Sequence[PassPair], ours: Effects, theirs: Effects) -> list[PassPair]:
     """Pair what names left alone between two aligned passes, by effect; the order of both sides is kept."""
     found: list[PassPair] = []
     alone: list[PassPair] = []
@@ -39,22 +51,28 @@ def regroup(pairs: Sequence[PassPair], ours: Effect, theirs: Effect) -> list[Pas
     return found + _regrouped(alone, ours, theirs)
 
 
-def _regrouped(alone: Sequence[PassPair], ours: Effect, theirs: Effect) -> list[PassPair]:
+def _regrouped(alone: Sequence[PassPair], ours: Effects, theirs: Effects) -> list[PassPair]:
     base = [pair.baseline for pair in alone if _may_be_renamed(pair) and pair.baseline]
     cand = [pair.candidate for pair in alone if _may_be_renamed(pair) and pair.candidate]
     if not base or not cand:
         return list(alone)
     if len(base) == 1 or len(cand) == 1:
-        made = _joined(base, cand, ours, theirs)
+        made = _joined(base, cand, ours.on_lines, theirs.on_lines)
         if made is not None:
             return _placed(alone, [made])
+    if len(base) == len(cand) == 1 and _rewrite_the_same(
+        _of(base[0], ours.on_statements), _of(cand[0], theirs.on_statements)
+    ):
+        return _placed(alone, [_renamed(base[0], cand[0])])
     renamed = []
     rest = list(cand)
     for one in base:
-        likeness = [(_likeness(_of(one, ours), _of(other, theirs)), -at) for at, other in enumerate(rest)]
+        likeness = [
+            (_likeness(_of(one, ours.on_lines), _of(other, theirs.on_lines)), -at) for at, other in enumerate(rest)
+        ]
         best, at = max(likeness, default=(0.0, 0))
         if best >= _ALIKE:
-            renamed.append(PassPair(one, rest[-at], renamed=True, baseline_parts=(one,), candidate_parts=(rest[-at],)))
+            renamed.append(_renamed(one, rest[-at]))
             rest = rest[1 - at :]  # what comes before it would have to cross over
     return _placed(alone, renamed)
 
@@ -87,6 +105,17 @@ def _as_one(records: Sequence[PassRecord]) -> PassRecord:
     """Several passes as if they were one."""
     name = " + ".join(record.shown_name for record in records)
     return records[0] if len(records) == 1 else replace(records[0], name=name, label=None, after=records[-1].after)
+
+
+def _renamed(one: PassRecord, other: PassRecord) -> PassPair:
+    return PassPair(one, other, renamed=True, baseline_parts=(one,), candidate_parts=(other,))
+
+
+def _rewrite_the_same(ours: Counter[str], theirs: Counter[str]) -> bool:
+    """Whether one takes away all statements that the other does, if that is any."""
+    removed = [Counter({line: n for line, n in effect.items() if line.startswith("-")}) for effect in (ours, theirs)]
+    lesser, greater = sorted(removed, key=Counter.total)
+    return bool(lesser) and lesser <= greater
 
 
 def _likeness(ours: Counter[str], theirs: Counter[str]) -> float:

@@ -12,7 +12,7 @@ from scaffold.diff.one_side import hunks_between, placed
 from scaffold.diff.place import place_of
 from scaffold.diff.sources import source_tier
 from scaffold.diff.state import State
-from scaffold.diff.text import Hunk, Line, diff_lines, into_hunks
+from scaffold.diff.text import Hunk, Line, diff_lines, into_hunks, lines_of
 from scaffold.trace.model import TraceFile
 
 
@@ -21,7 +21,8 @@ def state_hunks(state: State, before: State | None, *, context: int) -> tuple[li
     if state.tier is Tier.BYTES:
         return [], 0
     carried = Counter(before.difference) if before is not None else Counter()
-    lines = [_marked(line, carried, state) for line in diff_lines(state.baseline, state.candidate)]
+    compared = diff_lines(state.baseline, state.candidate, context=context)
+    lines = [_marked(line, carried, state) for line in compared]
     hunks = [placed(hunk, state.baseline, state.candidate) for hunk in into_hunks(lines, context=context)]
     said = [hunk for hunk in hunks if any(_is_said(line, state) for line in hunk.lines)]
     fresh = [hunk for hunk in said if any(line.kind != " " and not line.carried for line in hunk.lines)]
@@ -65,7 +66,7 @@ def source_hunks(baseline: TraceFile, candidate: TraceFile, *, context: int) -> 
     tier = source_tier(before, after)
     if tier is Tier.BYTES:
         return tier, ()
-    return tier, tuple(hunks_between(before.splitlines(), after.splitlines(), context=context))
+    return tier, tuple(hunks_between(lines_of(before), lines_of(after), context=context))
 
 
 def place_in(files: Sequence[TraceFile], row: PassComparison, ours: Line | None, theirs: Line | None) -> str:
@@ -79,5 +80,5 @@ def place_in(files: Sequence[TraceFile], row: PassComparison, ours: Line | None,
             return ""
         sides = file.text(effect.record.before), file.text(effect.record.after)
     if theirs is not None and theirs.after is not None:
-        return place_of(sides[1].splitlines(), theirs.after - 1)
-    return place_of(sides[0].splitlines(), (ours.before or 1) - 1) if ours is not None else ""
+        return place_of(lines_of(sides[1]), theirs.after - 1)
+    return place_of(lines_of(sides[0]), (ours.before or 1) - 1) if ours is not None else ""

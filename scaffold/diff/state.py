@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scaffold.diff.annotations import without_annotations
 from scaffold.diff.effect import signed_lines
-from scaffold.diff.equality import Tier, equality
+from scaffold.diff.equality import Tier, equality_of_lines
 from scaffold.diff.model import Degree, Distance, Status
 from scaffold.diff.names import match_names, rename
 from scaffold.diff.place import indentation
@@ -60,7 +61,7 @@ def compare_texts(ours: Text, theirs: Text) -> State:
             0,
             Counter(),
         )
-    tier = max(Tier.STRUCTURE, equality("\n".join(ours.lines), "\n".join(theirs.lines)))
+    tier = equality_of_lines(ours.lines, theirs.lines)
     mapping = match_names(baseline, theirs.lines)
     candidate = tuple(rename(theirs.lines, mapping))
     difference = signed_lines(_written(baseline), _written(candidate))
@@ -100,6 +101,7 @@ def _shape_difference(ours: Sequence[str], theirs: Sequence[str]) -> int:
     return sum(changed_lines(*shapes))
 
 
+@lru_cache(maxsize=65536)
 def shape_in_place(line: str) -> str:
     """The shape of a line with its indentation, which says what it is part of."""
     return " " * indentation(line) + shape_of(line)
@@ -125,11 +127,13 @@ def _printed_lines(ours: Text, theirs: Text, candidate: Sequence[str]) -> int:
     return count
 
 
-def classify(before: State, after: State, effect: Degree, *, in_order: bool, origin: Degree) -> tuple[Status, Degree]:
+def classify(
+    before: State, after: State, effect: Degree, *, in_order: Callable[[], bool], origin: Degree
+) -> tuple[Status, Degree]:
     """What a pass that both sides run does to the divergence, and how deep its effects differ.
 
-    ``in_order``: also the order in which it leaves the lines is the same on both sides. ``origin``: how deep the
-    differences are that begin with this pass.
+    ``in_order`` says whether also the order in which it leaves the lines is the same on both sides; it is seldom asked.
+    ``origin``: how deep the differences are that begin with this pass.
     """
     was, remains = before.tier is Tier.DIFFERENT, after.tier is Tier.DIFFERENT
     if not remains:
@@ -140,6 +144,6 @@ def classify(before: State, after: State, effect: Degree, *, in_order: bool, ori
         return (Status.INTRODUCES, Degree.NAMES) if begins else (Status.SAME, Degree.NONE)
     if not was:
         return Status.INTRODUCES, after.degree
-    if (effect in (Degree.NONE, Degree.NAMES) and in_order) or origin is Degree.NONE:
+    if origin is Degree.NONE or (effect in (Degree.NONE, Degree.NAMES) and in_order()):
         return Status.CARRIES, effect
     return Status.INTRODUCES, origin

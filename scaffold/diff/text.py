@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from scaffold.diff.tokens import shape_of, tokens_of
+from scaffold.diff.tokens import shape_of, starts_of, words_of
 
 try:
     from cydifflib import SequenceMatcher as _FastMatcher
@@ -60,10 +61,29 @@ class Hunk:
         return sum(line.kind == "+" for line in self.lines)
 
 
+@lru_cache(maxsize=256)
+def lines_of(text: str) -> tuple[str, ...]:
+    """The lines of a text. Those that are equal are one object, in any text: so they are compared by identity."""
+    return tuple(map(_first_of, text.splitlines()))
+
+
+@lru_cache(maxsize=65536)
+def _first_of(line: str) -> str:
+    """The first of all lines that are equal to this one: the cache gives out what it was given then."""
+    return line
+
+
 def opcodes(before: Sequence[str], after: Sequence[str]) -> list[Opcode]:
     """How to turn ``before`` into ``after``; like ``difflib`` without its guess at junk, which over-reports here."""
+    return list(_opcodes(tuple(before), tuple(after)))
+
+
+@lru_cache(maxsize=256)
+def _opcodes(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[Opcode, ...]:
+    if before == after:
+        return (Opcode("equal", 0, len(before), 0, len(after)),) if before else ()
     matcher: Any = _FastMatcher(None, before, after, False)
-    return [Opcode(*code) for code in matcher.get_opcodes()]
+    return tuple(Opcode(*code) for code in matcher.get_opcodes())
 
 
 def changed_lines(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
@@ -76,18 +96,22 @@ def changed_lines(before: Sequence[str], after: Sequence[str]) -> tuple[int, int
     return removed, added
 
 
-def diff_lines(before: Sequence[str], after: Sequence[str]) -> list[Line]:
-    """The whole difference, equal lines included, replaced lines paired and marked word by word."""
+#: Stands for each equal line that is too far from a change for any hunk.
+_FAR = Line(" ", "", None, None)
+
+
+def diff_lines(before: Sequence[str], after: Sequence[str], *, context: int | None = None) -> list[Line]:
+    """The whole difference, equal lines included, replaced lines paired and marked word by word.
+
+    For hunks with ``context`` equal lines around changes, those that are further away need not be told apart.
+    """
     lines: list[Line] = []
     for code in opcodes(before, after):
         if code.tag == "equal":
-            lines += [
-                Line(" ", before[i], i + 1, code.after_start + (i - code.before_start) + 1)
-                for i in range(code.before_start, code.before_end)
-            ]
+            lines += _equal_lines(before, code, context)
             continue
-        removed = list(before[code.before_start : code.before_end])
-        added = list(after[code.after_start : code.after_end])
+        removed = tuple(before[code.before_start : code.before_end])
+        added = tuple(after[code.after_start : code.after_end])
         marks = _word_marks(removed, added)
         lines += [
             Line("-", text, code.before_start + i + 1, None, marks.get((0, i), ())) for i, text in enumerate(removed)
@@ -96,6 +120,18 @@ def diff_lines(before: Sequence[str], after: Sequence[str]) -> list[Line]:
             Line("+", text, None, code.after_start + i + 1, marks.get((1, i), ())) for i, text in enumerate(added)
         ]
     return lines
+
+
+def _equal_lines(before: Sequence[str], code: Opcode, context: int | None) -> list[Line]:
+    start, end = code.before_start, code.before_end
+    shift = code.after_start - start
+    if context is None or end - start <= 2 * context:
+        return [Line(" ", before[i], i + 1, i + 1 + shift) for i in range(start, end)]
+    head, tail = (
+        [Line(" ", before[i], i + 1, i + 1 + shift) for i in near]
+        for near in (range(start, start + context), range(end - context, end))
+    )
+    return [*head, *[_FAR] * (end - start - 2 * context), *tail]
 
 
 def into_hunks(lines: Sequence[Line], *, context: int = 3) -> list[Hunk]:
@@ -115,9 +151,10 @@ def into_hunks(lines: Sequence[Line], *, context: int = 3) -> list[Hunk]:
     return hunks
 
 
-def _word_marks(removed: Sequence[str], added: Sequence[str]) -> dict[tuple[int, int], tuple[Span, ...]]:
+@lru_cache(maxsize=4096)
+def _word_marks(removed: tuple[str, ...], added: tuple[str, ...]) -> Mapping[tuple[int, int], tuple[Span, ...]]:
     """Marks of paired lines, keyed by side (0 removed, 1 added) and index."""
-    marks: dict[tuple[int, int], tuple[Span, ...]] = {}
+    marks = {}
     for i, j in pair_lines(removed, added):
         left, right = word_marks(removed[i], added[j])
         marks[0, i], marks[1, j] = left, right
@@ -126,6 +163,8 @@ def _word_marks(removed: Sequence[str], added: Sequence[str]) -> dict[tuple[int,
 
 def pair_lines(removed: Sequence[str], added: Sequence[str]) -> list[tuple[int, int]]:
     """Which removed line became which added one: same shape first, then in order within runs of equal length."""
+    if not removed or not added:
+        return []
     pairs = []
     for code in opcodes([shape_of(line) for line in removed], [shape_of(line) for line in added]):
         height, width = code.before_end - code.before_start, code.after_end - code.after_start
@@ -134,21 +173,20 @@ def pair_lines(removed: Sequence[str], added: Sequence[str]) -> list[tuple[int, 
     return pairs
 
 
+@lru_cache(maxsize=16384)
 def word_marks(before: str, after: str) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
     """Character ranges that differ between two lines, by token; empty where the lines have too little in common."""
-    left, right = tokens_of(before), tokens_of(after)
-    matcher: Any = _FastMatcher(None, [t.text for t in left], [t.text for t in right], False)
+    matcher: Any = _FastMatcher(None, words_of(before), words_of(after), False)
     if matcher.ratio() < _LEAST_LIKENESS:
         return (), ()
-    left_spans: list[Span] = []
-    right_spans: list[Span] = []
-    for code in (Opcode(*item) for item in matcher.get_opcodes()):
-        if code.tag == "equal":
-            continue
-        if code.before_end > code.before_start:
-            last = left[code.before_end - 1]
-            left_spans.append((left[code.before_start].start, last.start + len(last.text)))
-        if code.after_end > code.after_start:
-            last = right[code.after_end - 1]
-            right_spans.append((right[code.after_start].start, last.start + len(last.text)))
-    return tuple(left_spans), tuple(right_spans)
+    changed = [Opcode(*code) for code in matcher.get_opcodes() if code[0] != "equal"]
+    return (
+        _marked(before, [(code.before_start, code.before_end) for code in changed]),
+        _marked(after, [(code.after_start, code.after_end) for code in changed]),
+    )
+
+
+def _marked(line: str, spans: Sequence[Span]) -> tuple[Span, ...]:
+    """The characters from one word to before another."""
+    words, starts = words_of(line), starts_of(line)
+    return tuple((starts[first], starts[end - 1] + len(words[end - 1])) for first, end in spans if first < end)

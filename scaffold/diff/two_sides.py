@@ -15,10 +15,10 @@ from functools import partial
 from itertools import pairwise
 
 from scaffold.diff.align import PassPair, align_passes
+from scaffold.diff.annotations import without_annotations
 from scaffold.diff.effect import (
     Texts,
-    effect_degree,
-    effect_lines,
+    compare_effects,
     moves_alike,
     multiset_difference,
     signed_multiset,
@@ -31,7 +31,7 @@ from scaffold.diff.metrics import measure, metric_deltas
 from scaffold.diff.model import Degree, PassComparison, PassEffect, Status, TwoSides
 from scaffold.diff.one_side import effect_of
 from scaffold.diff.printing import Printed, in_one_spelling
-from scaffold.diff.regroup import Effect, regroup
+from scaffold.diff.regroup import Effects, regroup
 from scaffold.diff.shown import place_in, source_hunks, state_hunks
 from scaffold.diff.state import State, Text, classify, compare_texts
 from scaffold.diff.tokens import nameless
@@ -47,6 +47,7 @@ class Comparison:
         self._printed = in_one_spelling(baseline, candidate)
         self._context = context
         self._states: dict[Key, State] = {}
+        self._did: dict[Key, PassEffect] = {}
         self._followed = Followed(self._state)
 
     def run(self) -> TwoSides:
@@ -79,7 +80,7 @@ class Comparison:
     def _compare_all(self) -> Iterator[PassComparison]:
         """Every row; a pass on one side is measured from the last modules that both sides had come to."""
         passes = align_passes(self._baseline.trace.passes, self._candidate.trace.passes)
-        pairs = regroup(passes, *map(_effect_on, self._printed))
+        pairs = regroup(passes, *map(_effects_on, self._printed))
         reached = (self._baseline.trace.input, self._candidate.trace.input)
         self._followed.begin(reached)
         alone: list[PassPair] = []
@@ -109,11 +110,12 @@ class Comparison:
         after = self._state(end)
         origin = self._followed.step(start, end, row, outermost=pair.record.depth == 0, reached=reached)
         texts = self._texts(pair.baseline, pair.candidate)
+        effect, effect_lines = compare_effects(texts, after.mapping)
         status, degree = classify(
             before,
             after,
-            effect_degree(texts, after.mapping),
-            in_order=moves_alike(texts, after.mapping),
+            effect,
+            in_order=partial(moves_alike, texts, after.mapping),
             origin=origin,
         )
         shown = status is Status.INTRODUCES or (status is Status.CARRIES and degree is not Degree.NONE)
@@ -131,7 +133,7 @@ class Comparison:
             tier_after=after.tier,
             before=before.distance,
             after=after.distance,
-            effect_lines=effect_lines(texts),
+            effect_lines=effect_lines,
             state_lines=multiset_difference(texts[1], texts[3]),
             printed_lines=after.printed_lines,
             hunks=tuple(hunks),
@@ -237,7 +239,10 @@ class Comparison:
             return None
         durations = {t.sequence: t.inclusive_ms for t in file.run.timings} if file.run else {}
         known = [durations[part.sequence] for part in parts or (record,) if part.sequence in durations]
-        return effect_of(file, record, sum(known) if known else None, context=self._context)
+        key = (record.before, record.after)
+        if key not in self._did:
+            self._did[key] = effect_of(file, record, None, context=self._context)
+        return replace(self._did[key], record=record, duration_ms=sum(known) if known else None)
 
     def _texts(self, ours: PassRecord, theirs: PassRecord) -> Texts:
         """Before and after on the baseline, before and after on the candidate, as lines that say something."""
@@ -260,14 +265,21 @@ def _after(pair: PassPair, reached: Key) -> Key:
     )
 
 
-def _effect_on(printed: Printed) -> Effect:
+def _effects_on(printed: Printed) -> Effects:
     """What passes of one side do, whatever names they do it to."""
 
-    def effect(before: str, after: str) -> Counter[str]:
-        given, made = ([nameless(line) for line in printed.lines(digest) if line] for digest in (before, after))
-        return signed_multiset(given, made)
+    def on_lines(before: str, after: str) -> Counter[str]:
+        return _nameless_effect(*(printed.lines(digest) for digest in (before, after)))
 
-    return effect
+    def on_statements(before: str, after: str) -> Counter[str]:
+        return _nameless_effect(*(without_annotations(printed.lines(digest)) for digest in (before, after)))
+
+    return Effects(on_lines, on_statements)
+
+
+def _nameless_effect(*sides: Sequence[str]) -> Counter[str]:
+    given, made = ([nameless(line) for line in lines if line] for lines in sides)
+    return signed_multiset(given, made)
 
 
 def _without_partial_heals(comparisons: Sequence[PassComparison]) -> list[PassComparison]:

@@ -19,6 +19,7 @@ from scaffold.diff.two_sides import compare
         ('A = T.match_buffer(h, (8,), "int8", strides=(1,))', 'A = T.match_buffer(h, (8,), "int8", strides=(1,))'),
         ('for i in T.thread_binding(8, thread="threadIdx.x"):', 'for i in T.thread_binding(8, thread="threadIdx.x"):'),
         ("x = T.if_then_else(a, b == c, d <= e)", "x = T.if_then_else(a, b == c, d <= e)"),
+        ("T.copy(x, barrier=", "T.copy(x"),
     ],
 )
 def test_line_without_its_annotating_arguments(line: str, plain: str) -> None:

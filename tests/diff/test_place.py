@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scaffold.diff.place import function_of, indentation, place_of
+from scaffold.diff.place import functions_by_line, indentation, place_of
 
 LINES = """\
 class Module:
@@ -57,8 +57,8 @@ def test_place_of_names_the_statements_around(needle: str, place: str) -> None:
     ("needle", "function"),
     [("T.copy", "gemm"), ("D[0]", "gemm"), ("T.evaluate", "other"), ("def other", "other"), ("class Module", None)],
 )
-def test_function_of_is_the_nearest_above(needle: str, function: str | None) -> None:
-    assert function_of(LINES, at(needle)) == function
+def test_functions_by_line_are_the_nearest_above(needle: str, function: str | None) -> None:
+    assert functions_by_line(LINES)[at(needle)] == function
 
 
 def test_place_of_a_long_condition_is_cut() -> None:

@@ -12,7 +12,7 @@ from traces import module, trace_of
 
 from scaffold.diff.align import PassPair, align_passes
 from scaffold.diff.model import Status
-from scaffold.diff.regroup import regroup
+from scaffold.diff.regroup import Effects, regroup
 from scaffold.diff.two_sides import compare
 from scaffold.report.build import report_two_sides
 from scaffold.trace.model import PassRecord
@@ -105,6 +105,53 @@ def test_pass_found_elsewhere_by_its_name_is_moved_and_not_renamed() -> None:
     assert not any(renamed for _, renamed, _ in found)
 
 
+REDUCER = module("acc = T.alloc()", "T.fill(acc, 0)", "acc[0] = acc[0] + A[0]", "T.finalize(acc)", "C[0] = acc[0]")
+NOTED = REDUCER.replace("T.finalize(acc)", "T.finalize(acc, 0)")
+MADE_OVER = (
+    REDUCER.replace("T.fill(acc, 0)", "T.reducer_init(acc)")
+    .replace("acc[0] = acc[0] + A[0]", "T.reducer_update(acc[0], A[0])")
+    .replace("T.finalize(acc)", "T.finalize_v2(acc, made)")
+    .replace("C[0] = acc[0]", "C[0] = made[0]")
+)
+
+
+def rewritten(theirs: Sequence[tuple[str, str]], made: str = NOTED) -> list[tuple[str, str]]:
+    """Rows of a comparison in which the baseline makes ``made`` of a reducer, and the candidate something else."""
+    ours = [("tl.A", REDUCER), ("tl.LayoutReducer", made), ("tl.Z", made)]
+    result = compare(trace_of(REDUCER, *ours), trace_of(REDUCER, ("tl.A", REDUCER), *theirs))
+    return [(row.name, row.renamed) for row in result.passes]
+
+
+def test_pass_written_anew_is_known_by_its_place_and_by_the_statements_it_is_there_for() -> None:
+    theirs = [("tl.Canonicalize", MADE_OVER), ("tl.Verify", MADE_OVER), ("tl.Z", MADE_OVER), ("tl.Materialize", NOTED)]
+    assert rewritten(theirs) == [
+        ("tl.A", ""),
+        ("tl.LayoutReducer", "tl.Canonicalize"),
+        ("tl.Verify", ""),
+        ("tl.Z", ""),
+        ("tl.Materialize", ""),
+    ]
+
+
+def test_pass_beside_another_that_does_something_too_is_not_known_by_its_place() -> None:
+    synced = MADE_OVER.replace("C[0] = made[0]", 'T.sync("shared")\n        C[0] = made[0]')
+    found = rewritten([("tl.Canonicalize", MADE_OVER), ("tl.Sync", synced), ("tl.Z", synced)])
+    assert not any(renamed for _, renamed in found)
+
+
+def test_pass_that_takes_away_another_statement_is_another_pass() -> None:
+    other = REDUCER.replace("C[0] = acc[0]", "C[0] = T.exp(acc[0])")
+    found = rewritten([("tl.Exp", other), ("tl.Z", other)])
+    assert not any(renamed for _, renamed in found)
+
+
+def test_passes_that_have_annotations_only_in_common_are_two() -> None:
+    """What one of them does to statements is nothing, which is among all that the other does."""
+    hinted = REDUCER.replace("T.finalize(acc)", "T.finalize(acc, hint=1)")
+    found = rewritten([("tl.Canonicalize", MADE_OVER), ("tl.Z", MADE_OVER)], made=hinted)
+    assert not any(renamed for _, renamed in found)
+
+
 PASSES = st.lists(st.tuples(st.sampled_from(["A", "B", "C", "D", "E"]), st.sets(st.integers(0, 7))), max_size=6)
 
 
@@ -121,7 +168,8 @@ def test_regroup_keeps_every_pass_of_both_sides_in_order(
         texts = {**one.texts, **other.texts}
         return Counter(set(texts[after].splitlines()) - set(texts[before].splitlines()))
 
-    pairs = regroup(align_passes(one.trace.passes, other.trace.passes), effect, effect)
+    effects = Effects(on_lines=effect, on_statements=effect)
+    pairs = regroup(align_passes(one.trace.passes, other.trace.passes), effects, effects)
     for side, records in (("baseline", one.trace.passes), ("candidate", other.trace.passes)):
         parts = [part for pair in pairs for part in _parts(pair, side)]
         assert sorted(part.sequence for part in parts) == [record.sequence for record in records], "each once"

@@ -14,6 +14,7 @@ from scaffold.diff.text import (
     changed_lines,
     diff_lines,
     into_hunks,
+    lines_of,
     opcodes,
     pair_lines,
     word_marks,
@@ -78,6 +79,13 @@ def test_into_hunks_holds_every_change_once_with_its_context(before: list[str], 
     assert sum(hunk.added for hunk in hunks) == changed_lines(before, after)[1]
 
 
+@given(LINES, LINES, st.integers(0, 4))
+def test_diff_lines_for_hunks_makes_the_hunks_of_the_whole(before: list[str], after: list[str], context: int) -> None:
+    whole, near = diff_lines(before, after), diff_lines(before, after, context=context)
+    assert len(near) == len(whole)
+    assert into_hunks(near, context=context) == into_hunks(whole, context=context)
+
+
 def test_into_hunks_far_apart_changes_are_two_hunks_and_near_ones_one() -> None:
     equal = [str(i) for i in range(7)]
     assert len(into_hunks(diff_lines(["x", *equal, "y"], ["X", *equal, "Y"]))) == 2
@@ -86,6 +94,12 @@ def test_into_hunks_far_apart_changes_are_two_hunks_and_near_ones_one() -> None:
 
 def test_into_hunks_of_equal_texts_is_nothing() -> None:
     assert into_hunks(diff_lines(["a"], ["a"])) == []
+
+
+def test_lines_of_equal_lines_are_one_object_in_any_text() -> None:
+    one, other = lines_of("x = A[k] + 1\ny\n"), lines_of("".join(["z\n", "x = A[k]", " + 1"]))
+    assert one == ("x = A[k] + 1", "y")
+    assert one[0] is other[1]
 
 
 def test_word_marks_point_at_the_words_that_changed() -> None:

@@ -38,6 +38,11 @@ def test_tokens_of_comment_is_one_token_to_the_end() -> None:
     assert kinds("x = 1  # y = 2") == [("name", "x"), ("operator", "="), ("value", "1"), ("comment", "# y = 2")]
 
 
+def test_tokens_of_a_comment_that_says_nothing_is_one_still() -> None:
+    assert kinds("x #") == [("name", "x"), ("comment", "#")]
+    assert nameless("#") == ""
+
+
 def test_tokens_of_hash_within_a_string_is_no_comment() -> None:
     assert of_kind('f("a # b", x)', "comment") == []
     assert of_kind('f("a # \\" b", x)', "value") == ['"a # \\" b"']
