@@ -22,6 +22,7 @@ from pathlib import Path
 from scaffold.builds.capture import CaptureOptions, capture
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
+from scaffold.errors import UnsupportedTargetError
 from scaffold.kernels.resolve import resolve
 from scaffold.kernels.spec import Settings
 from scaffold.progress import Progress
@@ -96,9 +97,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, against as other:
         for kernel in arguments.kernels:
             for target in arguments.target or ["cuda:sm_80", "cuda:sm_90a"]:
+                try:
+                    request = resolve(kernel, Settings(), default_target=target)
+                except UnsupportedTargetError as error:
+                    print(f"{kernel:18}{target:14}{error}")
+                    continue
                 traces = [Path(folder) / f"{side}.tltrace" for side in ("baseline", "candidate")]
                 for build, path in zip(builds, traces, strict=True):
-                    request = resolve(kernel, Settings(), default_target=target)
                     options = CaptureOptions(machine_code=False)
                     file = capture(
                         request, build, workspace=workspace, progress=quiet, argv=("benchmark",), options=options

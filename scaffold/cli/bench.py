@@ -37,12 +37,13 @@ from scaffold.kernels.catalog import load_zoo_kernel
 from scaffold.kernels.resolve import resolve
 from scaffold.kernels.spec import Settings, parse_spec
 from scaffold.kernels.target import normal_label
-from scaffold.measure.bench import run_bench, time_points
+from scaffold.measure.bench import require_gpus, run_bench, time_points
 from scaffold.measure.cases import Case, Options, Side
 from scaffold.measure.regression import find_cases
 from scaffold.measure.shown import FINDINGS, Told, bench_report
 from scaffold.measure.statistics import require_scipy
 from scaffold.measure.sweep import ROUNDS, parse_axes, points_of
+from scaffold.probe.arguments import device_of
 from scaffold.report.bench_view import BenchReport, BenchSide
 from scaffold.report.sweep_text import (
     print_sweep,
@@ -75,7 +76,12 @@ def run(argv: Sequence[str]) -> int:
     settings = _settings(namespace)
     if namespace.vary:
         return _sweep(namespace, settings, session, output, argv)
+    if namespace.regression:
+        _require_builds_only(settings)
     cases = [] if namespace.regression else _cases(namespace, settings)
+    target = cases[0].baseline.target if cases else namespace.target or default_target()
+    if device_of(target) == "cuda":
+        require_gpus()
     sides = _sides(settings, session)
     if namespace.regression:
         cases = _regressions(namespace, settings, sides[0], session)
@@ -207,16 +213,20 @@ def _settings(namespace: argparse.Namespace) -> list[Settings]:
     return [common]
 
 
-def _regressions(
-    namespace: argparse.Namespace, settings: Sequence[Settings], side: Side, session: Session
-) -> list[Case]:
-    """Upstream's own cases, which take no parameters and no pass configs of ours."""
+def _require_builds_only(settings: Sequence[Settings]) -> None:
+    """Refuse parameters and pass configs for upstream's own cases, which take none of ours."""
     for one in settings:
         if said := {**one.parameters, **one.pass_configs}:
             raise UsageError(
                 f"--regression takes no {next(iter(said))}=…: upstream's cases say what they compile",
                 hint="compare builds: --baseline build=… --candidate build=…",
             )
+
+
+def _regressions(
+    namespace: argparse.Namespace, settings: Sequence[Settings], side: Side, session: Session
+) -> list[Case]:
+    """Upstream's own cases, of the tree named or the one that goes with the build."""
     named = named_tree(namespace.source_tree) if namespace.source_tree else None
     tree = named or tree_of(side.build, session.workspace, session.progress)
     if tree.note:
@@ -282,7 +292,10 @@ def _next(namespace: argparse.Namespace, cases: Sequence[Case]) -> str:
     words += ["--target", namespace.target] if namespace.target else []
     words += ["--build", namespace.build] if namespace.build else []
     if cases[0].candidate is None:
-        return command_line("bench", *words, "--baseline", "num_stages=2", "--candidate", "num_stages=3")
+        stages = cases[0].baseline.parameters.get("num_stages")
+        if not isinstance(stages, int):
+            return command_line("profile", *words)
+        return command_line("bench", *words, "--candidate", f"num_stages={stages - 1 if stages > 2 else stages + 1}")
     for flag, text in (("--baseline", namespace.baseline), ("--candidate", namespace.candidate)):
         words += [flag, text] if text is not None else []
     return command_line("tir-diff", *words)
@@ -297,6 +310,8 @@ def _sweep(
     clock = time.monotonic()
     axes = parse_axes(namespace.vary)
     points = points_of(namespace.kernels[0], settings[0], axes, default_target=default_target())
+    if any(point.request and device_of(point.request.target) == "cuda" for point in points):
+        require_gpus()
     if not any(point.request for point in points):
         raise UsageError(f"no configuration can be built: {points[0].refused}", hint="vary over other values")
     side = _sides(settings, session)[0]

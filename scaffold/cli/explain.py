@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from scaffold.builds.gpu import default_target
 from scaffold.builds.workspace import Workspace
 from scaffold.cli.options import (
     Output,
@@ -61,7 +62,11 @@ def run(argv: Sequence[str]) -> int:
         )
     for flag, text in (("--baseline", namespace.baseline), ("--candidate", namespace.candidate)):
         settings = parse_spec(text or "", flag=flag)
-        resolve(namespace.kernel, replace(settings, target=settings.target or namespace.target), default_target="c")
+        resolve(
+            namespace.kernel,
+            replace(settings, target=settings.target or namespace.target),
+            default_target=default_target(),
+        )
     folder = _folder(namespace)
     words = _words(namespace)
     passes = ask_verb("tir-diff", words, folder, progress)

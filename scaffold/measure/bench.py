@@ -136,18 +136,30 @@ def _device(gpu: GpuSlot | None, facts: dict[str, str], others: Sequence[str]) -
     return Device(gpu.name if gpu else f"CPU, {_host_identity()}", facts, notes)
 
 
+def require_gpus() -> list[GpuSlot]:
+    """The GPUs of this machine.
+
+    Raises
+    ------
+    MissingToolError
+        If there is none.
+    """
+    found = find_gpus()
+    if not found:
+        raise MissingToolError(
+            "timing needs a GPU, and there is none here",
+            hint="try the whole path on the CPU: python -m scaffold bench cpu_gemm --target c",
+        )
+    return found
+
+
 @contextlib.contextmanager
 def _held(device: str, gpus: Sequence[GpuSlot], progress: Progress) -> Iterator[GpuSlot | None]:
     """The GPU alone, waited for if another run holds it; nothing for the CPU."""
     if device != "cuda":
         yield None
         return
-    chosen = list(gpus) or find_gpus()
-    if not chosen:
-        raise MissingToolError(
-            "timing needs a GPU, and there is none here",
-            hint="try the whole path on the CPU: python -m scaffold bench cpu_gemm --target c",
-        )
+    chosen = list(gpus) or require_gpus()
     if len(held_by_others(chosen)) == len(chosen):
         progress.say("the GPU is held by another run: waiting for it")
     with hold_one(chosen) as gpu:
