@@ -40,7 +40,7 @@ def test_rows_that_need_a_look_say_why_below() -> None:
     text = render_bench_markdown(two_sided())
     assert (
         "- \\! `gemm` `M=128`: SLOWER, 3.1 % more time\n"
-        "  - registers 98 → 122, spills 0 → 16 B, binary 41,872 → 43,008 B, compile time 1.210 → 1.450 s\n"
+        "  - registers 98 → 122, spills 0 → 16 B, binary 41,872 → 43,008 B, compile time 1.210 → 1.710 s\n"
         "  - the device was held back in 2 of 36 blocks: power cap\n"
     ) in text
     assert "- x `flash_attention`: WRONG, an output of the candidate is wrong\n  - candidate, output O: " in text
@@ -53,7 +53,7 @@ def test_code_of_both_sides_is_folded_and_what_differs_is_bold() -> None:
     assert "| Case | Registers | Spills | Shared memory | SASS instructions | Binary | Compile time |" in folded
     assert (
         "| `gemm` `M=128` | **98 → 122** | **0 B → 16 B** | 49,152 B | 1,820 | **41,872 B → 43,008 B** "
-        "| 1.210 s → 1.450 s |"
+        "| 1.210 s → 1.710 s |"
     ) in folded
     bare = replace(SAME, arms=tuple(replace(arm, code=Code()) for arm in SAME.arms))
     assert "Registers" not in render_bench_markdown(two_sided((bare,)))

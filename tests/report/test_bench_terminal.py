@@ -90,7 +90,7 @@ def test_whole_report_at_80_columns() -> None:
         "+ gemm M=4096: FASTER, 8.8 % less time\n"
         "! gemm M=128: SLOWER, 3.1 % more time\n"
         "    registers 98 -> 122, spills 0 -> 16 B, binary 41,872 -> 43,008 B, compile\n"
-        "    time 1.210 -> 1.450 s\n"
+        "    time 1.210 -> 1.710 s\n"
         "    the device was held back in 2 of 36 blocks: power cap\n"
         "    note: the autotuner chose another block size\n"
         "? topk_selector: AMBIGUOUS, ±3 % is too wide to tell 1 %\n"
