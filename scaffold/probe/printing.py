@@ -15,6 +15,7 @@ from typing import Any
 
 _REFERENCE = re.compile(r'metadata\["([\w.]+)"\]\[(\d+)\]')
 _BANNER = re.compile(r"\A(?:# from tvm\.script import \w+ as \w+\n)+\n?")
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 _OMITTED = "# Metadata omitted. Use show_meta=True in script() method to show it."
 
 
@@ -120,5 +121,14 @@ def _write_out(text: str, described: Mapping[tuple[str, int], tuple[str, str]]) 
 
 
 def _describe(value: Any) -> str:
-    """One line that says all of ``value``; a ``Layout`` or ``Fragment`` says its shape, index map and thread map."""
-    return " ".join(str(value).split())
+    """One line that says all of ``value``; a ``Layout`` or ``Fragment`` says its shape, index map and thread map.
+
+    An object that prints as its address, as ``tl.ReducerInfo`` of 0.1.9 does, is told by its fields: the address is
+    another one in every process.
+    """
+    text = " ".join(str(value).split())
+    if not _ADDRESS.search(text):
+        return text
+    fields = getattr(getattr(value, "__tvm_ffi_type_info__", None), "fields", None) or ()
+    told = (f"{field.name}={' '.join(str(getattr(value, field.name, '')).split())}" for field in fields)
+    return f"{_ADDRESS.sub('', text)} {', '.join(told)}".strip()

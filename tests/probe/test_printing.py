@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from scaffold.probe import printing
@@ -48,3 +51,20 @@ def test_print_module_writes_every_layout_out_by_content(monkeypatch: pytest.Mon
     assert "A: Layout#aaaaaaaa, B: Layout#bbbbbbbb, C: Layout#aaaaaaaa" in text
     assert text.count("# Layout#aaaaaaaa = Layout((4) -> i)") == 1
     assert text.endswith("# Layout#bbbbbbbb = Layout((8) -> i)\n")
+
+
+def test_an_object_that_prints_as_its_address_is_told_by_its_fields() -> None:
+    """``tl.ReducerInfo`` of 0.1.9: the same in every process, and not the same as one with other fields."""
+
+    def reducer(address: str, op: str) -> Any:
+        fields = [SimpleNamespace(name="op"), SimpleNamespace(name="rep")]
+        info = SimpleNamespace(fields=fields)
+        kind = type("ReducerInfo", (), {"__str__": lambda _: f"tl.ReducerInfo({address})"})
+        made: Any = kind()
+        made.__tvm_ffi_type_info__, made.op, made.rep = info, op, "all"
+        return made
+
+    one, again, other = reducer("0x55f3aa01", "sum"), reducer("0x7f00bb02", "sum"), reducer("0x55f3aa01", "max")
+    assert printing._describe(one) == printing._describe(again) == "tl.ReducerInfo() op=sum, rep=all"
+    assert printing._describe(other) != printing._describe(one)
+    assert printing._describe("Layout((4, 4) -> i * 4)") == "Layout((4, 4) -> i * 4)"
