@@ -8,7 +8,6 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from scaffold.builds.attestation import read_attestation
@@ -16,15 +15,20 @@ from scaffold.builds.build import Build
 from scaffold.builds.capture import DEFAULT_TIMEOUT_S
 from scaffold.builds.content import content_digest
 from scaffold.builds.gpu import default_target
+from scaffold.cli.bench_grid import run_grid
 from scaffold.cli.options import (
     Output,
     Parser,
     add_common,
     add_kernel,
     add_output,
+    amount,
     command_line,
     exit_for,
+    gpu_numbers,
+    near,
     output_of,
+    positive,
     progress_of,
     write_result,
 )
@@ -37,22 +41,13 @@ from scaffold.kernels.catalog import load_zoo_kernel
 from scaffold.kernels.resolve import resolve
 from scaffold.kernels.spec import Settings, parse_spec
 from scaffold.kernels.target import normal_label
-from scaffold.measure.bench import require_gpus, run_bench, time_points
+from scaffold.measure.bench import require_gpus, run_bench
 from scaffold.measure.cases import Case, Options, Side
 from scaffold.measure.regression import find_cases
 from scaffold.measure.shown import FINDINGS, Told, bench_report
 from scaffold.measure.statistics import require_scipy
-from scaffold.measure.sweep import ROUNDS, parse_axes, points_of
 from scaffold.probe.arguments import device_of
-from scaffold.report.bench_view import BenchReport, BenchSide
-from scaffold.report.sweep_text import (
-    print_sweep,
-    render_sweep_json,
-    render_sweep_markdown,
-    render_sweep_png,
-    render_sweep_text,
-)
-from scaffold.report.sweep_view import SweepReport
+from scaffold.report.bench_view import BenchReport
 from scaffold.report.terminal import make_console
 
 _FILE_WIDTH = 120
@@ -75,7 +70,9 @@ def run(argv: Sequence[str]) -> int:
     started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
     settings = _settings(namespace)
     if namespace.vary:
-        return _sweep(namespace, settings, session, output, argv)
+        return run_grid(
+            namespace, settings, _options(namespace), session, output, side_of=lambda: _sides(settings, session)[0]
+        )
     if namespace.regression:
         _require_builds_only(settings)
     cases = [] if namespace.regression else _cases(namespace, settings)
@@ -104,7 +101,7 @@ def run(argv: Sequence[str]) -> int:
     report = bench_report(outcome, sides, options, told)
     kept = _keep(report, cases, session)
     _emit(report, output, everything=namespace.all)
-    progress.say(f"samples: {_near(kept)}")
+    progress.say(f"samples: {near(kept)}")
     return exit_for(
         finding=namespace.check and any(c.word in FINDINGS for row in report.rows for c in row.comparisons[:1])
     )
@@ -130,22 +127,22 @@ def _parser() -> Parser:
         "--smallest", metavar="PERCENT", type=_percent, default=0.01, help="smallest effect of interest (default: 1)"
     )
     group.add_argument(
-        "--time-limit", metavar="SECONDS", type=_positive, default=600.0, help="for all timing (default: 600)"
+        "--time-limit", metavar="SECONDS", type=amount, default=600.0, help="for all timing (default: 600)"
     )
     group.add_argument("--rounds", metavar="N", type=_rounds, default=40, help="at most so many (default: 40)")
     group.add_argument(
-        "--budget", metavar="MS", type=_positive, default=200.0, help="of one kernel in one process (default: 200)"
+        "--budget", metavar="MS", type=amount, default=200.0, help="of one kernel in one process (default: 200)"
     )
     group.add_argument("--method", choices=("auto", "events", "cupti"), default="auto", help="on a GPU (default: auto)")
     group.add_argument("--force", action="store_true", help="time also where the machine code is equal")
     group.add_argument("--no-contenders", action="store_true", help="without PyTorch and Triton")
-    group.add_argument("--gpus", metavar="0,1", type=_numbers, default=(), help="one of these (default: any)")
+    group.add_argument("--gpus", metavar="0,1", type=gpu_numbers, default=(), help="one of these (default: any)")
     group.add_argument("--regression", action="store_true", help="upstream's own regression_* cases, by topic or name")
     group.add_argument("--source-tree", metavar="DIR", help="the checkout whose cases these are")
     group.add_argument(
         "--vary", metavar="K=A,B", action="append", default=[], help="time every configuration of one kernel: a grid"
     )
-    group.add_argument("--jobs", metavar="N", type=_count, help="of a grid, compiled at a time (default: one a core)")
+    group.add_argument("--jobs", metavar="N", type=positive, help="of a grid, compiled at a time (default: one a core)")
     group.add_argument("--history", action="store_true", help="what was measured before, and stop")
     group.add_argument("--all", action="store_true", help="every row, round and number of the code")
     add_kernel(parser)
@@ -155,15 +152,7 @@ def _parser() -> Parser:
 
 
 def _percent(text: str) -> float:
-    return _positive(text) / 100
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        message = f"{text} is not above 0"
-        raise argparse.ArgumentTypeError(message)
-    return value
+    return amount(text) / 100
 
 
 def _rounds(text: str) -> int:
@@ -176,10 +165,6 @@ def _rounds(text: str) -> int:
     return value
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(word) for word in text.split(","))
-
-
 def _options(namespace: argparse.Namespace) -> Options:
     return Options(
         smallest=namespace.smallest,
@@ -190,14 +175,6 @@ def _options(namespace: argparse.Namespace) -> Options:
         method=namespace.method,
         force=namespace.force,
     )
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        message = f"{text} is not 1 or more"
-        raise argparse.ArgumentTypeError(message)
-    return value
 
 
 def _settings(namespace: argparse.Namespace) -> list[Settings]:
@@ -301,73 +278,6 @@ def _next(namespace: argparse.Namespace, cases: Sequence[Case]) -> str:
     return command_line("tir-diff", *words)
 
 
-def _sweep(
-    namespace: argparse.Namespace, settings: Sequence[Settings], session: Session, output: Output, argv: Sequence[str]
-) -> int:
-    """A grid of configurations of one kernel, on one side."""
-    if len(namespace.kernels) != 1 or len(settings) != 1 or namespace.regression:
-        raise UsageError("--vary takes one kernel, on one side", hint="for example: bench gemm --vary num_stages=2,3,4")
-    clock = time.monotonic()
-    axes = parse_axes(namespace.vary)
-    points = points_of(namespace.kernels[0], settings[0], axes, default_target=default_target())
-    if any(point.request and device_of(point.request.target) == "cuda" for point in points):
-        require_gpus()
-    if not any(point.request for point in points):
-        raise UsageError(f"no configuration can be built: {points[0].refused}", hint="vary over other values")
-    side = _sides(settings, session)[0]
-    device, configurations = time_points(
-        points,
-        side,
-        _options(namespace),
-        workspace=session.workspace,
-        progress=session.progress,
-        gpus=find_gpus(namespace.gpus) if namespace.gpus else (),
-        jobs=namespace.jobs,
-    )
-    report = SweepReport(
-        kernel=next(point.request.name for point in points if point.request),
-        target=next(point.request.target for point in points if point.request),
-        axes=axes,
-        configurations=tuple(configurations),
-        rounds=ROUNDS,
-        device=device,
-        side=BenchSide(side.label, side.build.name, side.version, side.detail),
-        seconds=time.monotonic() - clock,
-        command=command_line("bench", *argv),
-        next_command="",
-    )
-    report = replace(report, next_command=_after_sweep(namespace, report))
-    _emit_sweep(report, output)
-    return exit_for(finding=namespace.check and not report.timed)
-
-
-def _after_sweep(namespace: argparse.Namespace, report: SweepReport) -> str:
-    """The defaults beside the fastest, compared as two sides are."""
-    if not report.timed:
-        return command_line("tir-diff", namespace.kernels[0])
-    words = [namespace.kernels[0], *(word for item in namespace.set for word in ("--set", item))]
-    words += ["--target", namespace.target] if namespace.target else []
-    words += ["--build", namespace.build] if namespace.build else []
-    best = ",".join(f"{name}={value}" for name, value in report.timed[0].values.items())
-    return command_line("bench", *words, "--candidate", best)
-
-
-def _emit_sweep(report: SweepReport, output: Output) -> None:
-    match output.format:
-        case "terminal" if output.path is None and (sys.stdout.isatty() or output.color == "always"):
-            print_sweep(report, make_console(sys.stdout, color=output.color, width=output.width))
-        case "terminal":
-            write_result(output, render_sweep_text(report, width=output.width or _FILE_WIDTH).encode())
-        case "markdown":
-            write_result(output, render_sweep_markdown(report).encode())
-        case "json":
-            write_result(output, render_sweep_json(report))
-        case "png":
-            write_result(output, render_sweep_png(report))
-        case "html":
-            raise UsageError("a grid has no page", hint="say -o grid.png for the heat map, .md or .json")
-
-
 def _keep(report: BenchReport, cases: Sequence[Case], session: Session) -> Path:
     """Every sample, in the workspace: by when it was measured, and of what."""
     from scaffold.report.bench_json import render_bench_json
@@ -379,13 +289,6 @@ def _keep(report: BenchReport, cases: Sequence[Case], session: Session) -> Path:
     path = session.workspace.root / "bench" / f"{stamp}-{shown}.json"
     write_atomically(path, render_bench_json(report))
     return path
-
-
-def _near(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def _history(namespace: argparse.Namespace, session: Session, output: Output) -> int:

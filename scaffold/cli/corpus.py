@@ -18,7 +18,7 @@ from scaffold.builds.build import Build
 from scaffold.builds.capture import Captured, with_machine_code
 from scaffold.builds.content import content_digest
 from scaffold.builds.gpu import default_target, find_gpu
-from scaffold.cli.options import Output, command_line, write_result
+from scaffold.cli.options import Output, command_line, near, write_result
 from scaffold.cli.pass_links import links_to
 from scaffold.cli.tracing import Session, refuse_same, settings_of
 from scaffold.corpus.checkout import named_tree, tree_of
@@ -324,7 +324,7 @@ def _survey(
     first = next(entry for entry in entries if entry.kernels)
     following = command_line("tir-diff", *namespace.kernels[:1], "--kernel", first.kernels[0].name)
     if len(entries) > 1:
-        following = command_line("tir-diff", _near(first.kernels[0].trace))
+        following = command_line("tir-diff", near(first.kernels[0].trace))
     report = survey_report(
         entries, side=_shown_side(side, session), left_out=by_reason(manifest.left_out), next_command=following
     )
@@ -407,14 +407,6 @@ def _specs(sides: Sequence[_Side]) -> list[str]:
         for side in sides
         for word in (f"--{side.label}", replace(side.settings, target=None, build=side.build.name).describe())
     ]
-
-
-def _near(path: str) -> str:
-    """A path as one would type it here."""
-    try:
-        return str(Path(path).relative_to(Path.cwd()))
-    except ValueError:
-        return path
 
 
 def _with_resources(

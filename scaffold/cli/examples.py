@@ -22,9 +22,12 @@ from scaffold.cli.options import (
     Parser,
     add_common,
     add_output,
+    amount,
     command_line,
     exit_for,
+    gpu_numbers,
     output_of,
+    positive,
     progress_of,
     require_writable,
     write_result,
@@ -92,45 +95,18 @@ def _parser() -> Parser:
     group.add_argument("--source-tree", metavar="DIR", help="take the examples of this checkout, not the build's own")
     group = parser.add_argument_group("how it is run")
     group.add_argument(
-        "--timeout", metavar="SECONDS", type=_amount, default=600.0, help="for a script, or one test (default: 600)"
+        "--timeout", metavar="SECONDS", type=amount, default=600.0, help="for a script, or one test (default: 600)"
     )
     group.add_argument(
-        "--memory", metavar="GIB", type=_amount, help="for one process with its children (default: 9/10 of the machine)"
+        "--memory", metavar="GIB", type=amount, help="for one process with its children (default: 9/10 of the machine)"
     )
-    group.add_argument("--gpus", metavar="0,1", type=_numbers, default=(), help="only these (default: all)")
-    group.add_argument("--jobs", metavar="N", type=_positive, help="at most so many at once (default: one a GPU)")
+    group.add_argument("--gpus", metavar="0,1", type=gpu_numbers, default=(), help="only these (default: all)")
+    group.add_argument("--jobs", metavar="N", type=positive, help="at most so many at once (default: one a GPU)")
     group.add_argument("--scheduler", metavar="ADDRESS", help="use the workers of this Dask cluster: tcp://host:8786")
     add_output(parser, ("terminal", "json"))
     parser.add_argument("--junit", metavar="FILE", help="write JUnit's XML there, too")
     add_common(parser)
     return parser
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        numbers = tuple(int(word) for word in text.split(","))
-    except ValueError:
-        numbers = (-1,)
-    if min(numbers) < 0:
-        message = f"{text!r} is no list of GPU numbers"
-        raise argparse.ArgumentTypeError(message)
-    return numbers
-
-
-def _amount(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        message = f"{text} is not more than nothing"
-        raise argparse.ArgumentTypeError(message)
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        message = f"{text} is less than one"
-        raise argparse.ArgumentTypeError(message)
-    return value
 
 
 def _choose(namespace: argparse.Namespace, tree: UpstreamTree) -> tuple[Discovered, Chosen]:

@@ -18,6 +18,7 @@ from scaffold.cli.options import (
     add_kernel,
     add_output,
     command_line,
+    near,
     output_of,
     progress_of,
     write_result,
@@ -88,13 +89,13 @@ def run(argv: Sequence[str]) -> int:
         headline=headline_of(namespace.kernel, links),
         sides=(namespace.baseline or "as it is", namespace.candidate or "as it is"),
         links=links,
-        folder=_near(folder),
+        folder=near(folder),
         command=command_line("explain", *argv),
         next_command=command_line("tir-diff", *words, "-o", "report.html"),
     )
     (folder / "index.html").write_text(render_explanation_html(explanation), encoding="utf-8")
     _emit(explanation, output)
-    progress.say(f"page: {_near(folder / 'index.html')}")
+    progress.say(f"page: {near(folder / 'index.html')}")
     return int(ExitCode.PROBE if passes.missing else ExitCode.OK)
 
 
@@ -134,13 +135,6 @@ def _folder(namespace: argparse.Namespace) -> Path:
     words = [namespace.kernel, namespace.baseline or "", namespace.candidate or "", namespace.target or ""]
     name = "-".join(filter(None, (re.sub(r"[^\w.=]+", "-", word).strip("-") for word in words)))
     return workspace.folder(workspace.root / "explained" / name[:120])
-
-
-def _near(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def _emit(explanation: Explanation, output: Output) -> None:

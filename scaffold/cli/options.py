@@ -106,6 +106,44 @@ def whole_number(text: str) -> int:
     return value
 
 
+def amount(text: str) -> float:
+    """A number above nothing, for argparse."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        message = f"{text} is not more than nothing"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def positive(text: str) -> int:
+    """An integer from 1 on, for argparse."""
+    value = int(text)
+    if value < 1:
+        message = f"{text} is less than one"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def gpu_numbers(text: str) -> tuple[int, ...]:
+    """``0,1``, for argparse."""
+    try:
+        numbers = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        numbers = (-1,)
+    if min(numbers) < 0:
+        message = f"{text!r} is no list of GPU numbers"
+        raise argparse.ArgumentTypeError(message)
+    return numbers
+
+
+def near(path: str | Path) -> str:
+    """A path as one would type it here."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
 def progress_of(namespace: argparse.Namespace) -> Progress:
     return Progress(verbosity=-1 if namespace.quiet else 1 if namespace.verbose else 0)
 

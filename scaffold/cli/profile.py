@@ -18,7 +18,9 @@ from scaffold.cli.options import (
     add_kernel,
     add_output,
     command_line,
+    near,
     output_of,
+    positive,
     progress_of,
     write_result,
 )
@@ -61,7 +63,7 @@ def run(argv: Sequence[str]) -> int:
     _emit(report, output, everything=namespace.all)
     for result, side in zip(results, sides, strict=True):
         if result.report and side.report is None:
-            progress.say(f"raw report: {_near(Path(result.report))}")
+            progress.say(f"raw report: {near(Path(result.report))}")
     return int(ExitCode.PROBE if any(result.why_missing for result in results) else ExitCode.OK)
 
 
@@ -84,7 +86,7 @@ def _parser() -> Parser:
     group.add_argument("--candidate", metavar="SPEC", help="or a raw report")
     group = parser.add_argument_group("how it is measured")
     group.add_argument("--tool", choices=_TOOLS, default="auto", help="default: the one that tells most of those here")
-    group.add_argument("--launches", metavar="N", type=_count, default=3, help="under the profiler (default: 3)")
+    group.add_argument("--launches", metavar="N", type=positive, default=3, help="under the profiler (default: 3)")
     group.add_argument("--only", metavar="REGEX", default="", help="kernel functions whose names match")
     group.add_argument("--open", action="store_true", help="say how to open the raw reports")
     group.add_argument("--all", action="store_true", help="all advice, lines, stalls and kernels")
@@ -92,14 +94,6 @@ def _parser() -> Parser:
     add_output(parser, ("terminal", "markdown", "json"))
     add_common(parser)
     return parser
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        message = f"{text} is not 1 or more"
-        raise argparse.ArgumentTypeError(message)
-    return value
 
 
 def _options(namespace: argparse.Namespace) -> ProfileOptions:
@@ -126,7 +120,7 @@ def _with_builds(sides: Sequence[Profiled], settings: Sequence[Settings], sessio
 def _facts(side: Profiled, settings: Settings, session: Session) -> SideFacts:
     """A side as its reader knows it."""
     if side.build is None or side.request is None:
-        return SideFacts(side.label, build=_near(side.report) if side.report else "")
+        return SideFacts(side.label, build=near(side.report) if side.report else "")
     attestation = read_attestation(session.workspace, side.build.name)
     version = attestation.tilelang_version if attestation else side.build.name.partition(":")[2]
     said = {**settings.parameters, **settings.pass_configs}
@@ -222,10 +216,3 @@ def _openings(results: Sequence[ProfileResult], facts: Sequence[SideFacts]) -> l
         for result, side in zip(results, facts, strict=True)
         if (command := open_command(result))
     ]
-
-
-def _near(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

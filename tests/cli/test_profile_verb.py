@@ -48,7 +48,7 @@ def test_a_profile_is_written_as_markdown(tmp_path: Path) -> None:
         ((COMPUTE, "--set", "M=1"), ExitCode.USAGE, "is measured already; M=1 cannot change it"),
         (("nowhere.ncu-rep",), ExitCode.USAGE, "no file 'nowhere.ncu-rep'"),
         (("--baseline", ROCM, "--candidate", "num_stages=2"), ExitCode.USAGE, "no kernel is named"),
-        (("gemm", "--launches", "0"), ExitCode.USAGE, "0 is not 1 or more"),
+        (("gemm", "--launches", "0"), ExitCode.USAGE, "0 is less than one"),
         (("gemm", "--target", "hip:gfx942", "--tool", "ncu"), ExitCode.USAGE, "ncu profiles no kernels for hip"),
     ],
 )
