@@ -123,8 +123,10 @@ def _print_fastest(report: SweepReport, console: Console) -> None:
         return
     console.print(Text("* the fastest, d the kernel's defaults", style="dim"))
     console.print()
+    # A CPU's rates are in thousandths of a GPU's.
+    unit, factor = ("TFLOP/s", 1.0) if any((one.tflops or 0.0) >= 1.0 for one in timed) else ("GFLOP/s", 1e3)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name, justify in (("the fastest", "left"), ("time", "right"), ("rounds", "left"), ("TFLOP/s", "right"),
+    for name, justify in (("the fastest", "left"), ("time", "right"), ("rounds", "left"), (unit, "right"),
                           ("GB/s", "right"), ("compiling", "right")):  # fmt: skip
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for one in timed[:_MOST_NAMED]:
@@ -133,7 +135,7 @@ def _print_fastest(report: SweepReport, console: Console) -> None:
             one.shown,
             duration(one.median_ms),
             f"{low} to {high}",
-            number(one.tflops),
+            number(one.tflops * factor if one.tflops is not None else None),
             number(one.gbytes_per_s),
             duration(one.compile_ms) if one.compile_ms is not None else NONE,
         )
