@@ -9,6 +9,7 @@ Values of what a kernel wrote are unknown.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -51,6 +52,8 @@ class StandInTensors(TorchDispatchMode):  # type: ignore[misc] # PyTorch is not 
         self._values: Any = WeakIdKeyDictionary()
         self._stale: set[int] = set()
         self._inside = threading.local()
+        self._unlock()
+        os.register_at_fork(after_in_child=self._unlock)
         self.asked = self.computed = self.guessed = 0
 
     def __enter__(self) -> StandInTensors:
@@ -105,11 +108,16 @@ class StandInTensors(TorchDispatchMode):  # type: ignore[misc] # PyTorch is not 
         del types
         kwargs = kwargs or {}
         self.computed += 1
-        self._inside.depth = getattr(self._inside, "depth", 0) + 1
-        try:
-            return self._dispatch(func, args, kwargs)
-        finally:
-            self._inside.depth -= 1
+        with self._one_at_a_time:
+            self._inside.depth = getattr(self._inside, "depth", 0) + 1
+            try:
+                return self._dispatch(func, args, kwargs)
+            finally:
+                self._inside.depth -= 1
+
+    def _unlock(self) -> None:
+        """One operation at a time: PyTorch's fake mode keeps for all threads whether one of them is in a kernel."""
+        self._one_at_a_time = threading.RLock()
 
     def _dispatch(self, func: Any, args: Any, kwargs: Any) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default:
