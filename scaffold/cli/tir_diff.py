@@ -15,6 +15,7 @@ from scaffold.cli.options import (
     add_kernel,
     add_output,
     command_line,
+    near,
     output_of,
     progress_of,
     whole_number,
@@ -300,11 +301,7 @@ def render(report: Report, texts: Texts, form: str, options: TerminalOptions, *,
 
 
 def _shown(session: Session, file: TraceFile) -> str:
-    path = trace_path(session.workspace, file)
-    try:
-        return str(path.relative_to(path.cwd()))
-    except ValueError:
-        return str(path)
+    return near(trace_path(session.workspace, file))
 
 
 def _exit_code(report: Report, files: Sequence[TraceFile], *, check: bool) -> int:

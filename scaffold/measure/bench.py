@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scaffold.builds.build import Build
@@ -295,7 +295,7 @@ class _Track:
         if one.equal and not self.options.force:
             return False
         kept = tuple(name for name in one.case.contenders if name not in failed)
-        one.runner.case = Case(one.case.name, one.case.baseline, one.case.candidate, kept)
+        one.runner.case = replace(one.case, contenders=kept)
         return True
 
     # ---- blocks
@@ -397,11 +397,4 @@ def _code_of(file: TraceFile) -> Code:
 
 
 def _with_compile(code: Code, block: KernelBlock) -> Code:
-    return Code(
-        compile_ms=block.compile_ms,
-        registers=code.registers,
-        spill_bytes=code.spill_bytes,
-        shared_bytes=code.shared_bytes,
-        sass_instructions=code.sass_instructions,
-        binary_bytes=block.binary_bytes,
-    )
+    return replace(code, compile_ms=block.compile_ms, binary_bytes=block.binary_bytes)

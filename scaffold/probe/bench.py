@@ -25,10 +25,10 @@ from scaffold.probe.arguments import (
     tolerance_of,
     zoo_kernel,
 )
-from scaffold.probe.failure import fail, tell
-from scaffold.probe.identity import identity
+from scaffold.probe.capture import in_build
+from scaffold.probe.failure import tell
 from scaffold.probe.kernel import BuiltKernel
-from scaffold.probe.protocol import TimedKernel, decode_bench_request
+from scaffold.probe.protocol import BenchRequest, TimedKernel, decode_bench_request
 from scaffold.probe.regression import latencies_ms
 from scaffold.probe.run import compile_kernel
 from scaffold.probe.spool import SpoolWriter
@@ -50,19 +50,13 @@ def run(document: dict[str, Any]) -> int:
     """Time what ``document`` asks for; what goes wrong with a kernel is a line, and the exit code 0."""
     request = decode_bench_request(document)
     sys.path += request.packages
-    with SpoolWriter(request.spool) as spool:
-        try:
-            import tilelang
-            import tvm
-        except BaseException as error:  # noqa: BLE001 - an import may raise or exit in any way; it is the result
-            fail(spool, "import", error, running=None)
-        else:
-            spool.write("hello", identity(tilelang, tvm))
-            for item in request.kernels:
-                if not _do(item, spool, tilelang, tvm):
-                    break
-        spool.write("end", {})
-    return 0
+    return in_build(request, _bench)
+
+
+def _bench(request: BenchRequest, spool: SpoolWriter, tilelang: Any, tvm: Any) -> None:
+    for item in request.kernels:
+        if not _do(item, spool, tilelang, tvm):
+            break
 
 
 def _do(item: TimedKernel, spool: SpoolWriter, tilelang: Any, tvm: Any) -> bool:

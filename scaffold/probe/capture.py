@@ -7,7 +7,7 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from scaffold.probe.failure import fail, message
 from scaffold.probe.identity import identity
@@ -19,12 +19,21 @@ from scaffold.probe.spool import SpoolWriter
 
 def run(document: dict[str, Any]) -> int:
     """Capture what ``document`` asks for. Expected failures are spool lines and exit code 0; bugs raise."""
-    return in_build(document, _capture)
+    return in_build(decode_request(document), _capture)
 
 
-def in_build(document: dict[str, Any], job: Callable[[CaptureRequest, SpoolWriter, Any, Any], None]) -> int:
+class _Request(Protocol):
+    """What every job is told: the file its answer goes to."""
+
+    @property
+    def spool(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Request)
+
+
+def in_build(request: R, job: Callable[[R, SpoolWriter, Any, Any], None]) -> int:
     """Do ``job`` with the spool open and this build's ``tilelang`` and ``tvm`` imported and told of."""
-    request = decode_request(document)
     with SpoolWriter(request.spool) as spool:
         try:
             import tilelang

@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scaffold.probe.arguments import device_name, device_of, make_arguments, synchronize
-from scaffold.probe.capture import pass_configs
+from scaffold.probe.capture import in_build, pass_configs
 from scaffold.probe.failure import fail, tell
-from scaffold.probe.identity import identity
 from scaffold.probe.kernel import BuiltKernel
 from scaffold.probe.lowering import include_dirs
 from scaffold.probe.protocol import PROTOCOL_VERSION, KernelRequest, ProtocolError
@@ -64,18 +63,7 @@ def decode_profile_request(document: dict[str, Any]) -> ProfileRequest:
 
 def run(document: dict[str, Any]) -> int:
     """Compile, warm up and launch; what goes wrong is a spool line and exit code 0."""
-    request = decode_profile_request(document)
-    with SpoolWriter(request.spool) as spool:
-        try:
-            import tilelang
-            import tvm
-        except BaseException as error:  # noqa: BLE001 - an import may raise or exit in any way; it is the result
-            fail(spool, "import", error, running=None)
-        else:
-            spool.write("hello", identity(tilelang, tvm))
-            _profiled(request, spool, tilelang, tvm)
-        spool.write("end", {})
-    return 0
+    return in_build(decode_profile_request(document), _profiled)
 
 
 def _profiled(request: ProfileRequest, spool: SpoolWriter, tilelang: Any, tvm: Any) -> None:

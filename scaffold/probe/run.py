@@ -18,13 +18,13 @@ from scaffold.probe.arguments import (
 from scaffold.probe.capture import check_pass_configs, in_build, pass_configs
 from scaffold.probe.failure import fail
 from scaffold.probe.kernel import BuiltKernel, build_kernel
-from scaffold.probe.protocol import CaptureRequest, KernelRequest
+from scaffold.probe.protocol import CaptureRequest, KernelRequest, decode_request
 from scaffold.probe.spool import SpoolWriter
 
 
 def run(document: dict[str, Any]) -> int:
     """Compile, launch and compare; what goes wrong is a spool line and exit code 0."""
-    return in_build(document, _run)
+    return in_build(decode_request(document), _run)
 
 
 def _run(request: CaptureRequest, spool: SpoolWriter, tilelang: Any, tvm: Any) -> None:
