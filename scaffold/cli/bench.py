@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scaffold.builds.attestation import read_attestation
 from scaffold.builds.build import Build
 from scaffold.builds.capture import DEFAULT_TIMEOUT_S
 from scaffold.builds.content import content_digest
@@ -32,7 +31,7 @@ from scaffold.cli.options import (
     progress_of,
     write_result,
 )
-from scaffold.cli.tracing import Session, open_session, refuse_same, settings_of
+from scaffold.cli.tracing import Session, made_of, open_session, refuse_same, settings_of, version_of
 from scaffold.corpus.checkout import named_tree, tree_of
 from scaffold.corpus.gpus import find_gpus
 from scaffold.errors import UsageError
@@ -237,25 +236,17 @@ def _sides(settings: Sequence[Settings], session: Session) -> list[Side]:
     sides = []
     for label, one in zip(labels, settings, strict=True):
         build = session.store.get(one.build)
-        sides.append(Side(label, build, _version(build, session), _detail(build, one, session)))
+        sides.append(Side(label, build, version_of(build, session.workspace), _detail(build, one, session)))
     if len(sides) > 1:
         refuse_same(sides[0].build, sides[1].build, session.workspace)
     return sides
 
 
-def _version(build: Build, session: Session) -> str:
-    attestation = read_attestation(session.workspace, build.name)
-    return attestation.tilelang_version if attestation else build.name.partition(":")[2]
-
-
 def _detail(build: Build, settings: Settings, session: Session) -> str:
-    words = [f"content {content_digest(build, session.workspace)[:12]}"]
-    attestation = read_attestation(session.workspace, build.name)
-    facts = attestation.short() if attestation else {}
-    if commit := facts.get("commit"):
-        words.append(f"commit {commit[:12]}{', with uncommitted changes' if facts.get('dirty') == 'yes' else ''}")
-    words += [f"{key}={value}" for key, value in {**settings.parameters, **settings.pass_configs}.items()]
-    return ", ".join(words)
+    words = made_of(build, content_digest(build, session.workspace), session.workspace)
+    return ", ".join(
+        [*words, *(f"{key}={value}" for key, value in {**settings.parameters, **settings.pass_configs}.items())]
+    )
 
 
 def _next(namespace: argparse.Namespace, cases: Sequence[Case]) -> str:

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import msgspec
 
-from scaffold.builds.attestation import read_attestation
 from scaffold.builds.build import Build
 from scaffold.builds.capture import Captured, with_machine_code
 from scaffold.builds.content import content_digest
 from scaffold.builds.gpu import default_target, find_gpu
 from scaffold.cli.options import Output, command_line, near, write_result
 from scaffold.cli.pass_links import links_to
-from scaffold.cli.tracing import Session, refuse_same, settings_of
+from scaffold.cli.tracing import Session, made_of, refuse_same, settings_of, version_of
 from scaffold.corpus.checkout import named_tree, tree_of
 from scaffold.corpus.comparing import ComparedEntry, ComparedKernel, CompareTask
 from scaffold.corpus.examples.lending import lend_to_scripts
@@ -476,13 +475,9 @@ def _quiet() -> Progress:
 
 
 def _shown_side(side: _Side, session: Session) -> CorpusSide:
-    attestation = read_attestation(session.workspace, side.build.name)
-    facts = attestation.short() if attestation else {}
-    words = [f"content {side.content[:12]}"]
-    if commit := facts.get("commit"):
-        words.append(f"commit {commit[:12]}{', with uncommitted changes' if facts.get('dirty') == 'yes' else ''}")
+    words = made_of(side.build, side.content, session.workspace)
     words += [f"{key}={value}" for key, value in side.settings.pass_configs.items()]
-    version = attestation.tilelang_version if attestation else side.build.name.partition(":")[2]
+    version = version_of(side.build, session.workspace)
     return CorpusSide(side.label, side.build.name, version, ", ".join(words))
 
 

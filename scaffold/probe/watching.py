@@ -43,7 +43,7 @@ class Watch:
     def install(self) -> None:
         from tilelang.jit.kernel import JITKernel
 
-        from scaffold.probe.standin.compiler import configs_of
+        from scaffold.probe.standin.compiler import configs_of, function_of
         from scaffold.probe.standin.replacing import put, replace_everywhere
 
         watch = self
@@ -60,7 +60,7 @@ class Watch:
             if getattr(watch._inside, "compiles", False):
                 return lower(func_or_mod, target, *args, **options)
             with watch._with_configs() as configs:
-                watch._see(_function_of(func_or_mod), watch._chosen(target), configs)
+                watch._see(function_of(func_or_mod), watch._chosen(target), configs)
                 with watch._compiling():
                     return lower(func_or_mod, target, *args, **options)
 
@@ -110,7 +110,3 @@ def _target_chooser() -> Callable[..., Any]:
         from tilelang.utils.target import determine_target
     chooser: Callable[..., Any] = determine_target
     return chooser
-
-
-def _function_of(func_or_mod: Any) -> Any:
-    return func_or_mod if hasattr(func_or_mod, "buffer_map") else next(iter(func_or_mod.functions.values()))

@@ -87,7 +87,7 @@ class Takeover:
 
     def _lower(self, func_or_mod: Any, target: Any = None, *_: Any, **__: Any) -> Any:
         """``tilelang.lower`` called by the script itself."""
-        prim_func = func_or_mod if hasattr(func_or_mod, "buffer_map") else next(iter(func_or_mod.functions.values()))
+        prim_func = function_of(func_or_mod)
         chosen = self._choose(target, lambda: self._target)
         return self._lowered(prim_func, chosen, dict(self._tvm.transform.PassContext.current().config)).artifact
 
@@ -168,6 +168,11 @@ class Takeover:
             original(own, options if plain else target, *args, **kwargs)
 
         kind.__init__ = construct
+
+
+def function_of(func_or_mod: Any) -> Any:
+    """The PrimFunc that ``tilelang.lower`` was given, or the first one of the module that it was given."""
+    return func_or_mod if hasattr(func_or_mod, "buffer_map") else next(iter(func_or_mod.functions.values()))
 
 
 def configs_of(kernel: Any) -> dict[str, Any]:
