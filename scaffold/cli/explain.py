@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -94,7 +95,7 @@ def run(argv: Sequence[str]) -> int:
         next_command=command_line("tir-diff", *words, "-o", "report.html"),
     )
     (folder / "index.html").write_text(render_explanation_html(explanation), encoding="utf-8")
-    _emit(explanation, output)
+    _emit(explanation, output, folder)
     progress.say(f"page: {near(folder / 'index.html')}")
     return int(ExitCode.PROBE if passes.missing else ExitCode.OK)
 
@@ -137,7 +138,7 @@ def _folder(namespace: argparse.Namespace) -> Path:
     return workspace.folder(workspace.root / "explained" / name[:120])
 
 
-def _emit(explanation: Explanation, output: Output) -> None:
+def _emit(explanation: Explanation, output: Output, folder: Path) -> None:
     match output.format:
         case "terminal" if output.path is None and (sys.stdout.isatty() or output.color == "always"):
             print_explanation(explanation, make_console(sys.stdout, color=output.color, width=output.width))
@@ -146,7 +147,9 @@ def _emit(explanation: Explanation, output: Output) -> None:
         case "markdown":
             write_result(output, render_explanation_markdown(explanation).encode())
         case "html":
-            write_result(output, render_explanation_html(explanation).encode())
+            page_in = (output.path or Path("page")).resolve().parent
+            way = Path(os.path.relpath(folder.resolve(), page_in)).as_posix()
+            write_result(output, render_explanation_html(explanation, reports_in=way).encode())
         case "json":
             write_result(output, render_explanation_json(explanation))
         case "png":

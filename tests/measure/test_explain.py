@@ -112,3 +112,9 @@ def test_text_markdown_and_json_hold_every_link() -> None:
     assert lines[-1] == "next: python -m scaffold tir-diff gemm"
     assert "<script>" not in render_explanation_markdown(EXPLANATION)
     assert len(json.loads(render_explanation_json(EXPLANATION))["links"]) == 4
+
+
+def test_a_page_written_elsewhere_finds_its_reports() -> None:
+    page = render_explanation_html(EXPLANATION, reports_in="my work/explained/x")
+    assert 'href="my%20work/explained/x/tir-diff.html"' in page
+    assert 'href="tir-diff.html"' in render_explanation_html(EXPLANATION)
