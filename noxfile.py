@@ -78,6 +78,30 @@ def explain(session: nox.Session) -> None:
     verb(session, "explain")
 
 
+@nox.session(name="new-pr")
+def new_pr(session: nox.Session) -> None:
+    """Start a pull request, as scripts/new_pr.py does: nox -s new-pr -- bugfix --checkout ../tilelang."""
+    verb(session, "new-pr")
+
+
+@nox.session
+def evidence(session: nox.Session) -> None:
+    """Run what your pull request needs on both sides, and fill its description: nox -s evidence."""
+    verb(session, "evidence")
+
+
+@nox.session
+def preflight(session: nox.Session) -> None:
+    """Check your branch as upstream's CI and reviewers will: nox -s preflight -- --fix."""
+    verb(session, "preflight")
+
+
+@nox.session(name="open-pr")
+def open_pr(session: nox.Session) -> None:
+    """Show the pull request as it would be; with --push, open a draft of it."""
+    verb(session, "open-pr")
+
+
 @nox.session
 def builds(session: nox.Session) -> None:
     """List the TileLang builds of the workspace, or add one: nox -s builds -- add wheel:0.1.13."""

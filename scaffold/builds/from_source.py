@@ -157,11 +157,12 @@ class SourceBuilder:
 
     def _releases_to_try(self, source: Source) -> Iterator[str]:
         """Releases whose TVM may be the source's, likeliest first: each has to be installed to be seen."""
-        own = source.identity.version.partition("+")[0]
-        yield own
+        # VERSION is raised at the end of a cycle, TVM moved at its start: the archive a tree came from tells more.
+        likely = list(dict.fromkeys((_archive_of(source), source.identity.version.partition("+")[0])))
+        yield from filter(None, likely)
         with contextlib.suppress(BuildFailedError):
             newest = self.releases.newest()
-            if newest != own:
+            if newest not in likely:
                 yield newest
 
     def _environment(self, requirements: Requirements, pins: Sequence[str], torch: Environment | SitePackages) -> None:
@@ -202,3 +203,9 @@ class SourceBuilder:
                 hint="TileLang before 0.1.7 has its own; build 0.1.7 or later",
             )
         return found[0]
+
+
+def _archive_of(source: Source) -> str:
+    """The release from whose source archive the TVM of ``source`` was taken; empty where it came another way."""
+    folder = (source.folder / "3rdparty" / "tvm" / "include").resolve()
+    return next((place.name.partition("-sdist-")[2] for place in folder.parents if "-sdist-" in place.name), "")

@@ -28,13 +28,10 @@ from scaffold.errors import ExitCode, UsageError
 from scaffold.kernels.resolve import resolve
 from scaffold.kernels.spec import parse_spec
 from scaffold.measure.explain import (
-    Said,
-    ask_verb,
     code_link,
     headline_of,
     metric_link,
     pass_link,
-    run_verb,
     time_link,
 )
 from scaffold.report.bench_html import render_bench_html
@@ -48,6 +45,7 @@ from scaffold.report.explain_text import (
 )
 from scaffold.report.explain_view import Explanation
 from scaffold.report.terminal import make_console
+from scaffold.verbs import Said, ask_verb, run_verb
 
 _FILE_WIDTH = 120
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import urllib.parse
 
 import msgspec
 from rich.console import Console
@@ -35,7 +34,7 @@ pre { margin: .3rem 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size
 <ol>{% for link in it.links %}<li class="link"><h2>{{ link.title }}</h2>
 {% if link.missing %}<p class="missing">not measured: {{ link.missing }}</p>{% else %}<p><strong>{{ link.headline }}</strong></p>{% endif %}
 {% if link.lines %}<pre>{{ link.lines | join("\n") }}</pre>{% endif %}
-{% if link.reports %}<p>{% for report in link.reports %}<a href="{{ beside }}{{ report | urlencode }}">{{ report }}</a> {% endfor %}</p>{% endif %}</li>
+{% if link.reports %}<p>{% for report in link.reports %}<a href="{{ beside | urlencode }}{{ report | urlencode }}">{{ report }}</a> {% endfor %}</p>{% endif %}</li>
 {% endfor %}</ol>
 <p><code>{{ it.command }}</code></p><p>next: <code>{{ it.next_command }}</code></p>
 </body></html>
@@ -93,7 +92,7 @@ def render_explanation_html(explanation: Explanation, *, reports_in: str = "") -
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    beside = f"{urllib.parse.quote(reports_in)}/" if reports_in else ""
+    beside = f"{reports_in}/" if reports_in else ""
     return environment.from_string(_PAGE).render(it=cleaned(explanation), beside=beside)
 
 

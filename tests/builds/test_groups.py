@@ -82,6 +82,14 @@ def project(folder: Path, groups: Mapping[int, Sequence[str]] = GROUPS) -> tuple
     return source, source / "build"
 
 
+def test_members_of_a_group_that_cmake_names_from_the_top_of_the_source(tmp_path: Path) -> None:
+    source, build = project(tmp_path, {3: []})
+    unity = build / "CMakeFiles/tilelang_objs.dir/Unity/unity_group3_cxx.cxx"
+    unity.write_text('#include "src/op/copy.cc"\n#include "src/cuda/op/gemm.cc"\n')
+    log = "FAILED: CMakeFiles/tilelang_objs.dir/Unity/unity_group3_cxx.cxx.o\nc++: fatal error: killed\n"
+    assert find_alone(log, source, build) == {"src/op/copy.cc", "src/cuda/op/gemm.cc"}
+
+
 @pytest.mark.parametrize(
     ("parts", "blamed"),
     [

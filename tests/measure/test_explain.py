@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from benches import FASTER, HOSTILE, two_sided
 
-from scaffold.measure import explain
-from scaffold.measure.explain import Said, ask_verb, code_link, headline_of, metric_link, pass_link, time_link
+from scaffold import verbs
+from scaffold.measure.explain import code_link, headline_of, metric_link, pass_link, time_link
 from scaffold.progress import Progress
 from scaffold.report.bench_json import render_bench_json
 from scaffold.report.explain_text import (
@@ -20,6 +20,7 @@ from scaffold.report.explain_text import (
     render_explanation_text,
 )
 from scaffold.report.explain_view import Explanation, Link
+from scaffold.verbs import Said, ask_verb
 
 
 def metric(label: str, group: str, before: float, after: float, direction: str, unit: str = "%") -> dict[str, Any]:
@@ -75,7 +76,7 @@ def test_what_is_missing_is_said_in_its_place_and_the_rest_stays() -> None:
 def test_a_verb_that_fails_is_told_by_its_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = ask_verb("kernels", ["no_such_kernel"], tmp_path, Progress(verbosity=-1))
     assert said.missing == "unknown kernel 'no_such_kernel'"
-    monkeypatch.setattr(explain, "_MAIN", "import sys; sys.exit(9)")
+    monkeypatch.setattr(verbs, "_MAIN", "import sys; sys.exit(9)")
     assert ask_verb("kernels", [], tmp_path, Progress(verbosity=-1)).missing == "it said nothing (exit code 9)"
 
 

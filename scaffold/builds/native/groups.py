@@ -98,7 +98,8 @@ def _members(build: Path, number: int) -> set[str]:
     found: set[str] = set()
     for path in build.glob(f"CMakeFiles/*.dir/Unity/unity_group{number}_cxx.cxx"):
         included = re.findall(r'#include "([^"]+)"', path.read_text(encoding="utf-8"))
-        found.update(name for item in included if (name := _relative(item, build.parent, build)))
+        # Relative to the source's top, so that one group is the same text, and a hit for ccache, in every build.
+        found.update(name for item in included if (name := _relative(item, build.parent, build.parent)))
     return found
 
 

@@ -1,0 +1,194 @@
+"""``open-pr``: the pull request as it would be; with ``--push`` the branch is pushed and a draft of it opened."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+
+from scaffold.builds.workspace import Workspace
+from scaffold.cli.options import Parser, add_common, command_line, near, progress_of
+from scaffold.contribute.current import current_pull_request
+from scaffold.contribute.draft import Draft
+from scaffold.contribute.forks import choose_fork
+from scaffold.contribute.opening import UPSTREAM, Opening, prepare
+from scaffold.contribute.posting import Posted, body_file, create_command, edit_command, post
+from scaffold.contribute.redaction import Redactor, describe
+from scaffold.errors import ExitCode, UsageError
+
+_MOST_FILES = 40
+_GPU_TESTS = (
+    "upstream's GPU tests run on tile-ai's machines, for pull requests that are no draft: mark it ready when it is. "
+    "A first pull request also waits for a maintainer to let CI run."
+)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Show it, and with ``--push`` open it."""
+    namespace = _parser().parse_args(argv)
+    progress = progress_of(namespace)
+    workspace = Workspace.at(namespace.workspace)
+    current = current_pull_request(namespace.checkout or "", workspace)
+    draft, change = current.draft, current.change
+    asks = sys.stdin.isatty() and not namespace.json
+    fork = choose_fork(
+        change.root, change.branch, draft.base_ref, asked=namespace.remote or "", ask=input if asks else None
+    )
+    redactor = Redactor.of_this_machine(workspace.root, draft.checkout)
+    opening = prepare(draft, change, fork, user=namespace.user or fork.owner, redactor=redactor)
+    posted = None
+    if namespace.push:
+        _require_sound(opening, despite=namespace.with_failed_checks)
+        posted = post(opening, draft.folder, change.root, redactor=redactor, progress=progress)
+    if namespace.json:
+        print(json.dumps(_document(opening, posted, draft), indent=1))  # noqa: T201 - the result
+        return int(ExitCode.OK)
+    lines = _posted(posted, opening, draft) if posted else _shown(opening, namespace, argv)
+    print("\n".join(_plain(line) for line in lines))  # noqa: T201
+    return int(ExitCode.OK)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "open-pr",
+        "Show the pull request as it would be opened: title, description without what tells of this machine, commits, "
+        "files, pictures, and the checks that still fail. With --push, push the branch to your fork and open a draft.",
+        example="open-pr --push",
+    )
+    parser.add_argument("--push", action="store_true", help="push the branch to the fork and open a draft")
+    parser.add_argument(
+        "--with-failed-checks", action="store_true", help="push although checks of preflight failed on this commit"
+    )
+    parser.add_argument("--remote", metavar="NAME", help="the remote of your fork (default: the one not upstream's)")
+    parser.add_argument("--user", metavar="NAME", help="whose fork it is, on GitHub (default: by the remote's URL)")
+    parser.add_argument("--checkout", metavar="DIR", help="default: the one around this folder, else the workspace's")
+    parser.add_argument("--json", action="store_true", help="all of it as JSON")
+    add_common(parser)
+    return parser
+
+
+def _require_sound(opening: Opening, *, despite: bool) -> None:
+    if opening.failed and not despite:
+        leak = bool(opening.leaks)
+        raise UsageError(
+            f"not pushed, as checks fail on this commit: {', '.join(opening.failed)}",
+            hint="take the secret out of every commit (git rebase -i), and revoke it if it was ever pushed"
+            if leak
+            else f"mend them: {command_line('preflight')}; or push all the same: --with-failed-checks",
+        )
+
+
+def _shown(opening: Opening, namespace: argparse.Namespace, argv: Sequence[str]) -> Iterator[str]:
+    yield f"~ {opening.title}"
+    yield f"  from {opening.head_label} to {opening.base} of {UPSTREAM}, as a draft"
+    yield from _pushed(opening)
+    yield from _warnings(opening)
+    yield from _pictures(opening)
+    yield from (f"  {line}" for line in describe(opening.redactions))
+    yield f"---- description, {len(opening.body):,} characters " + "-" * 40
+    yield opening.body.rstrip("\n")
+    yield "-" * 72
+    if opening.failed and not namespace.with_failed_checks:
+        yield f"next: {command_line('preflight')}"
+    else:
+        yield f"next: {command_line('open-pr', *(word for word in argv if word != '--push'), '--push')}"
+
+
+def _pushed(opening: Opening) -> Iterator[str]:
+    count = opening.to_push
+    new = f"{opening.branch} is not there yet" if count is None else f"it lacks {_many(count, 'commit')}"
+    yield f"  pushed to {opening.remote.name} ({opening.remote.url}): {new}"
+    for commit in reversed(opening.commits):
+        yield f"    {commit.sha[:9]} {commit.subject}"
+    for path, letter in opening.files[:_MOST_FILES]:
+        yield f"    {letter} {path}"
+    if len(opening.files) > _MOST_FILES:
+        yield f"    and {_many(len(opening.files) - _MOST_FILES, 'file')} more"
+
+
+def _warnings(opening: Opening) -> Iterator[str]:
+    yield f"  {'!' if opening.failed or not opening.preflight.head else '·'} {opening.preflight.told(opening.head)}"
+    yield from (f"  ! {leak}" for leak in opening.leaks)
+    if opening.uncommitted:
+        yield f"  ! in no commit, so not in it: {', '.join(opening.uncommitted[:6])}" + (
+            f" and {len(opening.uncommitted) - 6} more" if len(opening.uncommitted) > 6 else ""
+        )
+    if opening.unwritten:
+        yield f"  ! still to be written in the description: {'; '.join(opening.unwritten)}"
+    if opening.cut:
+        yield f"  ! left out of the description, to fit GitHub's limit: {', '.join(opening.cut)}"
+    if not opening.user:
+        yield f"  ! {opening.remote.name} does not say whose fork it is: add --user NAME"
+    if opening.branch == opening.base:
+        yield f"  ! the branch is called {opening.base}: a fork has one of that name, for one pull request"
+    if opening.behind:
+        yield f"  · {opening.base} has {_many(opening.behind, 'commit')} that the branch does not have"
+
+
+def _pictures(opening: Opening) -> Iterator[str]:
+    if opening.images:
+        yield "  pictures, to be dragged into the description on GitHub, which takes them no other way:"
+        yield from (f"    {near(path)} ({max(path.stat().st_size // 1000, 1)} KB)" for path in opening.images)
+
+
+def _posted(posted: Posted, opening: Opening, draft: Draft) -> Iterator[str]:
+    body = body_file(draft.folder)
+    yield f"+ {opening.branch} is pushed to {opening.remote.name} ({opening.remote.url})"
+    yield from _warnings(opening)
+    if posted.by_hand:
+        yield f"  {posted.by_hand}, so the rest is yours:"
+        yield f"  1. open {opening.compare_url}"
+        yield f"  2. title: {opening.title}"
+        yield f"  3. description: paste {near(body)}"
+        yield "  4. choose 'Create draft pull request'"
+        yield from _pictures(opening)
+        yield f"  {_GPU_TESTS}"
+        yield f"next: with gh it is {shlex.join(create_command(opening, body))}"
+        return
+    if posted.existed:
+        yield f"  its pull request was there already: {posted.url}"
+        yield "  its title and description are as they were; to replace the description:"
+        yield f"next: {shlex.join(edit_command(posted.url, body))}"
+        return
+    yield f"+ a draft is open: {posted.url}"
+    yield from _pictures(opening)
+    yield f"  {_GPU_TESTS}"
+    yield f"next: gh pr ready {posted.url}"
+
+
+def _document(opening: Opening, posted: Posted | None, draft: Draft) -> dict[str, object]:
+    return {
+        "schema_version": 1,
+        "title": opening.title,
+        "body": opening.body,
+        "cut": opening.cut,
+        "redactions": {line.what: line.count for line in opening.redactions},
+        "head": opening.head_label,
+        "base": opening.base,
+        "commit": opening.head,
+        "remote": {"name": opening.remote.name, "url": opening.remote.url},
+        "commits": [{"sha": commit.sha, "subject": commit.subject} for commit in reversed(opening.commits)],
+        "files": dict(opening.files),
+        "uncommitted": opening.uncommitted,
+        "to_push": opening.to_push,
+        "images": [str(path) for path in opening.images],
+        "failed": opening.failed,
+        "preflight": opening.preflight.told(opening.head),
+        "unwritten": opening.unwritten,
+        "compare_url": opening.compare_url,
+        "body_file": str(body_file(draft.folder)) if posted else None,
+        "pushed": posted is not None,
+        "url": posted.url or None if posted else None,
+        "existed": posted.existed if posted else False,
+    }
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _plain(text: str) -> str:
+    """Without control characters: a title, a path or a message of a commit may hold what a terminal would obey."""
+    return "".join(sign for sign in text if sign in "\n\t" or sign.isprintable() or ord(sign) > 0x9F)

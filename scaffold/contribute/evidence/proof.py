@@ -1,0 +1,99 @@
+"""What each step shows below its verdict, as Markdown for the description."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from scaffold.contribute.evidence.testing import TestRow, TestsOnBoth
+from scaffold.report.bench_markdown import render_bench_markdown
+from scaffold.report.bench_view import BenchReport
+from scaffold.report.corpus_markdown import render_corpus_markdown
+from scaffold.report.corpus_view import CorpusReport
+from scaffold.report.profile_markdown import render_profile_markdown
+from scaffold.report.profile_view import ProfileReport
+
+#: Tests named one by one; the rest is counted.
+_MOST_ROWS = 20
+_LONGEST_REASON = 160
+#: Characters of one report: the whole description may have 65,536.
+_MOST_CHARACTERS = 12_000
+
+
+def tests_proof(both: TestsOnBoth) -> str:
+    """A table a file: what is mended, broken or fails on both sides by name, with its error; the rest as a count."""
+    return "\n\n".join(_file_proof(path, both) for path in dict.fromkeys(row.path for row in both.rows))
+
+
+def _file_proof(path: str, both: TestsOnBoth) -> str:
+    telling = [row for row in (*both.broken, *both.mended, *both.failing_on_both) if row.path == path]
+    others = [row for row in both.rows if row.path == path and row not in telling]
+    lines = [f"| {_code(path)} | base | with the change | |", "|---|---|---|---|"]
+    lines += [_row(row) for row in telling[:_MOST_ROWS]]
+    if len(telling) > _MOST_ROWS:
+        lines.append(f"| {len(telling) - _MOST_ROWS} more | | | |")
+    if others:
+        word = "the other" if telling else "all"
+        lines.append(f"| {word} {len(others)} | {_counted(others, 0)} | {_counted(others, 1)} | |")
+    return "\n".join(lines)
+
+
+def _row(row: TestRow) -> str:
+    reason = " ".join(row.reason.split())[:_LONGEST_REASON]
+    return f"| {_code(row.test or 'the file')} | {row.baseline} | {row.candidate} | {_code(reason) if reason else ''} |"
+
+
+def _counted(rows: Sequence[TestRow], side: int) -> str:
+    words = [(row.baseline, row.candidate)[side] for row in rows]
+    return ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("`", "'").replace("|", "\\|") + "`"
+
+
+def _plain(text: str) -> str:
+    line = " ".join(text.split())[:_LONGEST_REASON]
+    return "".join(f"\\{sign}" if sign in "`*_[]<>|#" else sign for sign in line)
+
+
+def difference_proof(records: Sequence[tuple[str, str, list[str], Any]], found: Sequence[Mapping[str, Any]]) -> str:
+    """Of each kernel and target: the verdict and its lines; a small table first, where there are several."""
+    parts = []
+    for (kernel, target, _, said), document in zip(records, found, strict=True):
+        if not document:
+            parts.append(f"**{_code(kernel)} for {target}**: not compared: {_plain(said.missing)}")
+            continue
+        verdict = document["verdict"]
+        told = f"{_code(kernel)} for {target}: {_plain(verdict['headline'])}"
+        lines = [str(line).replace("```", "'''") for line in verdict["details"]]
+        parts.append("\n".join([told, "", "```", *lines, "```"]) if lines else told)
+    return "\n\n".join(parts)
+
+
+def corpus_proof(document: bytes) -> str:
+    """The report on many kernels, folded."""
+    report = msgspec.json.decode(document, type=CorpusReport)
+    return _folded("Every kernel", render_corpus_markdown(report, most_characters=_MOST_CHARACTERS))
+
+
+def bench_proof(report: BenchReport) -> str:
+    """The table upstream's reviewers know: Original / Current / Speedup, with interval and verdict."""
+    return _without_advice(render_bench_markdown(report, most_characters=_MOST_CHARACTERS))
+
+
+def profile_proof(document: Mapping[str, Any]) -> str:
+    """Key metrics of both sides, folded."""
+    report = msgspec.convert(document, ProfileReport)
+    return _folded("Profile", render_profile_markdown(report, most_characters=_MOST_CHARACTERS))
+
+
+def _folded(title: str, text: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{_without_advice(text)}\n\n</details>"
+
+
+def _without_advice(text: str) -> str:
+    """A verb's report without its last line, which is for who typed it."""
+    return "\n".join(line for line in text.strip().splitlines() if not line.startswith("<sub>next:")).strip()

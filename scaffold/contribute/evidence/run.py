@@ -1,0 +1,128 @@
+"""Bring the evidence of a branch up to date: run what is stale, keep the rest, fill the description."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from scaffold.builds.gpu import find_gpu
+from scaffold.builds.workspace import Workspace
+from scaffold.contribute.body import fill
+from scaffold.contribute.change import Change
+from scaffold.contribute.draft import Draft
+from scaffold.contribute.evidence.model import STEPS, EvidenceRecord, StepRecord
+from scaffold.contribute.evidence.sections import fill_sections
+from scaffold.contribute.evidence.sides import make_sides, names_of, record_of
+from scaffold.contribute.evidence.steps import Work, run_step
+from scaffold.contribute.evidence.store import full_key, read_evidence, with_step, write_evidence
+from scaffold.contribute.impact import impact_of
+from scaffold.contribute.kinds import Kind, Step
+from scaffold.contribute.redaction import Redaction, Redactor
+from scaffold.errors import ScaffoldError
+from scaffold.files import write_atomically
+from scaffold.progress import Progress
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says of a run."""
+
+    only: tuple[Step, ...] = ()
+    again: bool = False
+    baseline: str = ""
+    candidate: str = ""
+    corpus: str = "zoo"
+    timeout_s: float = 600.0
+    torch: str | None = None
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What there is now. ``ran`` and ``kept`` are steps; ``homeless`` has no place in the description."""
+
+    record: EvidenceRecord
+    ran: tuple[str, ...]
+    kept: tuple[str, ...]
+    homeless: tuple[str, ...]
+    redactions: tuple[Redaction, ...]
+
+
+def wanted_steps(kind: Kind, asked: Asked) -> tuple[Step, ...]:
+    """The steps of the kind, in their order, or those that were named."""
+    return tuple(step for step in STEPS if step in (asked.only or kind.evidence))
+
+
+def bring(draft: Draft, change: Change, kind: Kind, asked: Asked, workspace: Workspace, progress: Progress) -> Brought:
+    """Run what is stale. What is finished is kept if a later step is interrupted or a build fails.
+
+    Raises
+    ------
+    BuildFailedError
+        If a side does not compile.
+    """
+    record = read_evidence(draft) or EvidenceRecord(branch=change.branch, base=change.base, head=change.head)
+    record = msgspec.structs.replace(record, branch=change.branch, base=change.base, head=change.head)
+    impact = impact_of(change, workspace, progress, baseline=asked.baseline)
+    names = names_of(change, generates=impact.generates, baseline=asked.baseline, candidate=asked.candidate)
+    how = (*names, asked.corpus)
+    stale = [step for step in wanted_steps(kind, asked) if asked.again or _is_stale(step, record, draft, change, how)]
+    kept = [step for step in wanted_steps(kind, asked) if step not in stale]
+    if any(step != "docs" for step in stale):
+        sides = make_sides(names, change, workspace, progress, asked.torch)
+        record = msgspec.structs.replace(
+            record,
+            baseline=record_of(sides.baseline, workspace),
+            candidate=record_of(sides.candidate, workspace),
+            machine=machine(),
+        )
+        work = Work(draft, change, kind, impact, sides, workspace, progress, asked.corpus, asked.timeout_s)
+        for step in stale:
+            record = with_step(record, _one(step, work, full_key(step, draft, change, *how)))
+            write_evidence(draft, record)
+    homeless, redactions = fill_body(draft, kind, record, workspace)
+    return Brought(record, tuple(stale), tuple(kept), homeless, redactions)
+
+
+def _is_stale(step: Step, record: EvidenceRecord, draft: Draft, change: Change, how: Sequence[str]) -> bool:
+    there = record.steps.get(step)
+    # What could not be run may be possible by now: another machine, a kernel that was added.
+    return there is None or bool(there.not_run) or there.key != full_key(step, draft, change, *how)
+
+
+def _one(step: Step, work: Work, key: str) -> StepRecord:
+    """One step; an error of the environment is its result and stops no other step."""
+    work.progress.say(f"{step} ...")
+    try:
+        done = run_step(step, work, key)
+    except ScaffoldError as error:
+        done = StepRecord(step=step, key=key, at=time.time(), not_run=error.message)
+    work.progress.say(f"{step}: {done.verdict or f'not run: {done.not_run}'}")
+    return done
+
+
+def fill_body(
+    draft: Draft, kind: Kind, record: EvidenceRecord, workspace: Workspace
+) -> tuple[tuple[str, ...], tuple[Redaction, ...]]:
+    """Write what was found into the description, without what is this machine's alone."""
+    if not draft.body.is_file():
+        return (), ()
+    redactor = Redactor.of_this_machine(workspace.root, draft.checkout)
+    filled: dict[str, str] = {}
+    all_redactions: list[Redaction] = []
+    for name, text in fill_sections(record, kind, draft).items():
+        filled[name], redactions = redactor.redact(text)
+        all_redactions += redactions
+    before = draft.body.read_text(encoding="utf-8")
+    text, homeless = fill(before, filled)
+    if text != before:
+        write_atomically(draft.body, text.encode())
+    return homeless, tuple(all_redactions)
+
+
+def machine() -> tuple[str, ...]:
+    """Where it ran, as far as it concerns a reader: GPU and driver, or that there is none."""
+    gpu = find_gpu()
+    return (f"GPU: {gpu.name}, driver {gpu.driver}",) if gpu else ("no GPU: kernels were lowered, not run",)

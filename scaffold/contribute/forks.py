@@ -1,0 +1,90 @@
+"""Which remote a branch is pushed to: a fork, and never upstream itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from scaffold.builds.source.git import GitError, git, hide_password
+from scaffold.contribute.opening import UPSTREAM, Remote
+from scaffold.errors import EnvironmentProblem, UsageError
+
+#: ``https://user@host/owner/name.git``, ``ssh://git@host:22/owner/name``, ``git@host:owner/name``.
+_FORMS = re.compile(
+    r"(?:^[a-z+]+://[^/]+/|^(?:[\w.+-]+@)?[\w.-]{2,}:)(?P<owner>[\w-]+)/(?P<name>[\w.-]+?)(?:\.git)?/?$"
+)
+_MAKE_ONE = (
+    "make one: gh repo fork tile-ai/tilelang --remote --remote-name fork, or fork it on github.com and "
+    "git remote add fork git@github.com:YOU/tilelang.git"
+)
+
+
+def remotes_of(root: Path) -> dict[str, Remote]:
+    """Every remote by its name, with the URL that is pushed to, as the user wrote it."""
+    found = {}
+    for name in git("remote", at=root).split():
+        written = _settings(root, f"remote.{name}.pushurl") or _settings(root, f"remote.{name}.url")
+        resolved = git("remote", "get-url", "--push", "--all", name, at=root).splitlines()
+        owner, repository = owner_of(written[0]) if written else ("", "")
+        upstream = any("/".join(owner_of(url)).lower() == UPSTREAM for url in (*written, *resolved))
+        found[name] = Remote(name, hide_password(", ".join(written)), owner, repository, upstream)
+    return found
+
+
+def owner_of(url: str) -> tuple[str, str]:
+    """Owner and name of a repository by its URL; empty where it is a path."""
+    match = _FORMS.match(url)
+    return (match["owner"], match["name"]) if match else ("", "")
+
+
+def choose_fork(root: Path, branch: str, base_ref: str, *, asked: str, ask: Callable[[str], str] | None) -> Remote:
+    """The remote of the fork: the one named, the only one, the one Git is set to push to, or the one answered.
+
+    Raises
+    ------
+    UsageError
+        If the one named is not there or is upstream, or there are several.
+    EnvironmentProblem
+        If there is none.
+    """
+    remotes = remotes_of(root)
+    forks = {name: remote for name, remote in remotes.items() if not remote.upstream}
+    if len(forks) > 1:
+        forks.pop(base_ref.partition("/")[0], None)
+    if asked:
+        return _named(asked, remotes)
+    if not forks:
+        raise EnvironmentProblem(f"{root} has no remote that is a fork of {UPSTREAM}", hint=_MAKE_ONE)
+    if len(forks) == 1:
+        return next(iter(forks.values()))
+    for key in (f"branch.{branch}.pushRemote", "remote.pushDefault"):
+        for name in _settings(root, key)[-1:]:
+            if name in forks:
+                return forks[name]
+    if ask is None:
+        raise UsageError(f"several remotes could be your fork: {_listed(forks)}", hint=f"say --remote {min(forks)}")
+    return _named(ask(f"push to which remote? {_listed(forks)}: ").strip(), remotes)
+
+
+def _named(name: str, remotes: Mapping[str, Remote]) -> Remote:
+    if name not in remotes:
+        raise UsageError(
+            f"there is no remote {name!r}", hint=f"there are: {', '.join(remotes)}" if remotes else _MAKE_ONE
+        )
+    if remotes[name].upstream:
+        raise UsageError(
+            f"{name} is {UPSTREAM} itself, to which nothing is pushed", hint="name your fork: --remote NAME"
+        )
+    return remotes[name]
+
+
+def _listed(remotes: Mapping[str, Remote]) -> str:
+    return ", ".join(f"{name} ({remote.url})" for name, remote in remotes.items())
+
+
+def _settings(root: Path, key: str) -> list[str]:
+    try:
+        return git("config", "--get-all", key, at=root).splitlines()
+    except GitError:
+        return []

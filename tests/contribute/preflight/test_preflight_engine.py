@@ -1,0 +1,181 @@
+"""The engine: order, selection, rules that fail themselves; copies for tools; what --fix writes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from preflight_branch import DOCS, FOOTER, QUIET, TEST, Branch
+from preflight_cases import NEW_TEST, SOURCE
+from sources import git
+
+from scaffold.contribute.preflight.model import Answer, Cost, Facts, Rule, failed, passed
+from scaffold.contribute.preflight.registry import RULES
+from scaffold.contribute.preflight.rewriting import rewrite
+from scaffold.contribute.preflight.run import Selection, check_all, fix_all, in_order
+from scaffold.contribute.preflight.scratch import folders_at_base, scratch_copy
+from scaffold.errors import EnvironmentProblem, UsageError
+
+
+def rule(name: str, answer: Answer | Exception, *, cost: Cost = "instant", requires: tuple[str, ...] = ()) -> Rule:
+    class Made(Rule):
+        id = name
+        title = name
+        why = "A test."
+        link = "https://example.org"
+
+        def check(self, facts: Facts) -> Answer:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    Made.cost = cost
+    Made.requires = requires
+    return Made()
+
+
+def run(branch: Branch, *rules: Rule, selection: Selection | None = None) -> dict[str, Answer]:
+    checked = check_all(branch.facts(), {item.id: item for item in rules}, selection or Selection(), QUIET)
+    return {item.rule.id: item.answer for item in checked}
+
+
+@pytest.fixture
+def branch(tmp_path: Path) -> Branch:
+    made = Branch.at(tmp_path)
+    for path, text in SOURCE.items():
+        made.write(path, text)
+    return made
+
+
+def test_rule_that_raises_is_unknown_and_hides_no_other(branch: Branch) -> None:
+    answers = run(
+        branch,
+        rule("one", ZeroDivisionError("by zero")),
+        rule("two", EnvironmentProblem("no compiler", hint="install one")),
+        rule("three", passed()),
+    )
+    assert answers["one"].word == "unknown"
+    assert "ZeroDivisionError: by zero" in answers["one"].message
+    assert answers["two"] == Answer("unknown", "it could not be made: no compiler", fix="install one")
+    assert answers["three"].word == "passed"
+
+
+def test_rule_after_one_that_failed_says_nothing(branch: Branch) -> None:
+    answers = run(branch, rule("late", failed("x"), requires=("early",)), rule("early", failed("y"), cost="CPU"))
+    assert answers["late"].word == "quiet"
+    assert "early" in answers["late"].message
+
+
+def test_interrupt_is_not_swallowed(branch: Branch) -> None:
+    class Stopped(Rule):
+        id, title, why, link = "stopped", "x", "x.", "https://example.org"
+        cost: ClassVar[Cost] = "instant"
+
+        def check(self, facts: Facts) -> Answer:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(branch, Stopped())
+
+
+def test_rules_run_cheap_first_and_after_those_they_require() -> None:
+    rules = [rule("d", passed(), cost="build"), rule("a", passed(), requires=("c",)), rule("b", passed())]
+    rules.append(rule("c", passed(), cost="CPU"))
+    assert [item.id for item in in_order({item.id: item for item in rules})] == ["b", "c", "a", "d"]
+
+
+def test_requirements_in_a_circle_end() -> None:
+    rules = [rule("a", passed(), requires=("b",)), rule("b", passed(), requires=("a",))]
+    assert len(in_order({item.id: item for item in rules})) == 2
+
+
+def test_dear_rule_is_left_out_unless_asked_for(branch: Branch) -> None:
+    dear = rule("dear", failed("x"), cost="build")
+    assert run(branch, dear)["dear"].word == "quiet"
+    assert run(branch, dear, selection=Selection(only=("dear",)))["dear"].word == "failed"
+    assert run(branch, dear, selection=Selection(everything=True))["dear"].word == "failed"
+    assert run(branch, dear, selection=Selection(skip=("dear",))) == {}
+
+
+def test_documentation_is_built_where_the_kind_is_about_it(branch: Branch) -> None:
+    branch.write("docs/a.md", "# A\n")
+    assert run(branch, RULES["docs-build"])["docs-build"].word == "quiet"
+    branch.kind = DOCS
+    assert run(branch, RULES["docs-build"])["docs-build"].word == "unknown"
+
+
+def test_rule_that_is_not_there_is_refused_with_the_nearest(branch: Branch) -> None:
+    with pytest.raises(UsageError) as error:
+        check_all(branch.facts(), RULES, Selection(only=("hook",)), QUIET)
+    assert error.value.hint == "did you mean hooks?"
+
+
+def test_scratch_copy_holds_the_change_staged_on_the_base(branch: Branch, tmp_path: Path) -> None:
+    branch.write("docs/a 'b' é.md", "new\n")
+    branch.remove("src/op/gemm.h")
+    branch.move("tilelang/jit.py", "tilelang/jit2.py")
+    (branch.root / "docs" / "link").symlink_to("index.md")
+    before = git(branch.root, "status", "--porcelain")
+    with scratch_copy(branch.facts().change, tmp_path / "where") as folder:
+        staged = git(folder, "-c", "core.quotePath=false", "status", "--porcelain").splitlines()
+        assert (folder / "docs" / "link").is_symlink()
+        assert (folder / "src/op/gemm.cc").read_text() == SOURCE["src/op/gemm.cc"]
+    assert staged == [
+        "A  \"docs/a 'b' é.md\"",
+        "A  docs/link",
+        "M  src/op/gemm.cc",
+        "D  src/op/gemm.h",
+        "R  tilelang/jit.py -> tilelang/jit2.py",
+    ]
+    assert git(branch.root, "status", "--porcelain") == before
+    assert list((tmp_path / "where").iterdir()) == []
+
+
+def test_scratch_copy_goes_where_the_block_is_interrupted(branch: Branch, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), scratch_copy(branch.facts().change, tmp_path / "where"):
+        raise KeyboardInterrupt
+    assert list((tmp_path / "where").iterdir()) == []
+
+
+def test_scratch_copy_of_a_worktree(branch: Branch, tmp_path: Path) -> None:
+    branch.commit()
+    git(branch.root, "switch", "-q", "main")
+    git(branch.root, "worktree", "add", "-q", str(tmp_path / "tree"), "fix/it")
+    branch.root = tmp_path / "tree"
+    with scratch_copy(branch.facts().change, tmp_path / "where") as folder:
+        assert (folder / "src/op/gemm.cc").read_text() == SOURCE["src/op/gemm.cc"]
+
+
+def test_folders_at_base_are_as_they_were(branch: Branch, tmp_path: Path) -> None:
+    with folders_at_base(branch.facts().change, tmp_path / "where", "src") as folder:
+        assert "return 1" in (folder / "src/op/gemm.cc").read_text()
+        assert not (folder / "tilelang").exists()
+
+
+def test_fix_writes_only_files_of_the_change_and_keeps_what_was_there(branch: Branch) -> None:
+    facts = branch.facts()
+    kept = rewrite(facts, "src/op/gemm.cc", b"new\n", expected=SOURCE["src/op/gemm.cc"].encode())
+    assert kept.read_text() == SOURCE["src/op/gemm.cc"]
+    assert (branch.root / "src/op/gemm.cc").read_text() == "new\n"
+    with pytest.raises(EnvironmentProblem, match="edited while"):
+        rewrite(facts, "src/op/gemm.cc", b"newer\n", expected=SOURCE["src/op/gemm.cc"].encode())
+    with pytest.raises(EnvironmentProblem, match="no file of this change"):
+        rewrite(facts, "tilelang/jit.py", b"", expected=(branch.root / "tilelang/jit.py").read_bytes())
+
+
+def test_fix_mends_footer_and_header_and_keeps_the_mode(branch: Branch) -> None:
+    asf = "# Licensed to the Apache Software Foundation\n# under one or more\n\n"
+    branch.write(NEW_TEST, "#!/usr/bin/env python\n" + asf + TEST.replace(FOOTER, "\n"))
+    branch.write("src/op/new.cc", "/*\n * Licensed to the Apache Software Foundation\n */\n\nint x;\n")
+    (branch.root / NEW_TEST).chmod(0o755)
+    facts = branch.facts()
+    rules = {name: RULES[name] for name in ("no-licence-header", "test-footer")}
+    done = fix_all(check_all(facts, rules, Selection(), QUIET), facts, QUIET)
+    assert len(done) == 3
+    assert (branch.root / NEW_TEST).read_text() == "#!/usr/bin/env python\n" + TEST
+    assert os.access(branch.root / NEW_TEST, os.X_OK)
+    assert (branch.root / "src/op/new.cc").read_text() == "int x;\n"
+    again = check_all(branch.facts(), rules, Selection(), QUIET)
+    assert [item.answer.word for item in again] == ["passed", "passed"]
