@@ -113,8 +113,9 @@ def _check_kernels(current: Current) -> None:
 
 def _planned(current: Current, impact: Impact, asked: Asked, argv: Sequence[str]) -> EvidenceReport:
     told = ", ".join(wanted_steps(current.kind, asked)) or "nothing"
+    changed = f"{_counted(len(current.change.files), 'file')} changed since {current.change.base_ref}"
     return EvidenceReport(
-        headline=f"{_counted(len(current.change.files), 'file')} changed since {current.change.base_ref}; would run {told}",
+        headline=f"{changed}; would run {told}",
         finding=False,
         title=current.draft.title,
         steps=(),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from scaffold.builds.workspace import Workspace
 from scaffold.cli.options import Parser, add_common, command_line, near, progress_of
@@ -40,12 +40,13 @@ def run(argv: Sequence[str]) -> int:
     opening = prepare(draft, change, fork, user=namespace.user or fork.owner, redactor=redactor)
     posted = None
     if namespace.push:
-        _require_sound(opening, despite=namespace.with_failed_checks)
+        _require_sound(opening, draft.body, despite=namespace.although_checks_fail)
         posted = post(opening, draft.folder, change.root, redactor=redactor, progress=progress)
     if namespace.json:
         print(json.dumps(_document(opening, posted, draft), indent=1))  # noqa: T201 - the result
         return int(ExitCode.OK)
-    lines = _posted(posted, opening, draft) if posted else _shown(opening, namespace, argv)
+    following = _following(opening, draft, argv, despite=namespace.although_checks_fail)
+    lines = _posted(posted, opening, draft) if posted else (*_shown(opening), f"next: {following}")
     print("\n".join(_plain(line) for line in lines))  # noqa: T201
     return int(ExitCode.OK)
 
@@ -59,7 +60,9 @@ def _parser() -> Parser:
     )
     parser.add_argument("--push", action="store_true", help="push the branch to the fork and open a draft")
     parser.add_argument(
-        "--with-failed-checks", action="store_true", help="push although checks of preflight failed on this commit"
+        "--although-checks-fail",
+        action="store_true",
+        help="push although checks of preflight failed on this commit, or something is still to be written",
     )
     parser.add_argument("--remote", metavar="NAME", help="the remote of your fork (default: the one not upstream's)")
     parser.add_argument("--user", metavar="NAME", help="whose fork it is, on GitHub (default: by the remote's URL)")
@@ -69,18 +72,33 @@ def _parser() -> Parser:
     return parser
 
 
-def _require_sound(opening: Opening, *, despite: bool) -> None:
+def _require_sound(opening: Opening, body: Path, *, despite: bool) -> None:
+    """See to it that nothing is pushed that is not ready.
+
+    Raises
+    ------
+    UsageError
+        If a commit holds a credential, whatever was asked for; if a check fails or something is still to be written.
+    """
+    if opening.leaks:
+        raise UsageError(
+            f"not pushed: {', '.join(opening.leaks)}",
+            hint="take it out of every commit (git rebase -i), and revoke it if it was ever pushed; if it is none, "
+            "push by hand",
+        )
     if opening.failed and not despite:
-        leak = bool(opening.leaks)
         raise UsageError(
             f"not pushed, as checks fail on this commit: {', '.join(opening.failed)}",
-            hint="take the secret out of every commit (git rebase -i), and revoke it if it was ever pushed"
-            if leak
-            else f"mend them: {command_line('preflight')}; or push all the same: --with-failed-checks",
+            hint=f"mend them: {command_line('preflight')}; or push all the same: --although-checks-fail",
+        )
+    if opening.unwritten and not despite:
+        raise UsageError(
+            f"not pushed, as this is still to be written in the description: {'; '.join(opening.unwritten)}",
+            hint=f"write it in {near(body)}, or push all the same: --although-checks-fail",
         )
 
 
-def _shown(opening: Opening, namespace: argparse.Namespace, argv: Sequence[str]) -> Iterator[str]:
+def _shown(opening: Opening) -> Iterator[str]:
     yield f"~ {opening.title}"
     yield f"  from {opening.head_label} to {opening.base} of {UPSTREAM}, as a draft"
     yield from _pushed(opening)
@@ -90,15 +108,28 @@ def _shown(opening: Opening, namespace: argparse.Namespace, argv: Sequence[str])
     yield f"---- description, {len(opening.body):,} characters " + "-" * 40
     yield opening.body.rstrip("\n")
     yield "-" * 72
-    if opening.failed and not namespace.with_failed_checks:
-        yield f"next: {command_line('preflight')}"
-    else:
-        yield f"next: {command_line('open-pr', *(word for word in argv if word != '--push'), '--push')}"
+
+
+def _following(opening: Opening, draft: Draft, argv: Sequence[str], *, despite: bool) -> str:
+    """What is done before it is opened, else the command that opens it."""
+    if opening.leaks:
+        return f"take the credential out of every commit: git rebase -i {shlex.quote(draft.base_ref)}"
+    if opening.failed and not despite:
+        return command_line("preflight", "--checkout", str(draft.checkout))
+    if opening.unwritten and not despite:
+        return f"write what is missing in {near(draft.body)}"
+    return command_line("open-pr", *(word for word in argv if word != "--push"), "--push")
 
 
 def _pushed(opening: Opening) -> Iterator[str]:
     count = opening.to_push
-    new = f"{opening.branch} is not there yet" if count is None else f"it lacks {_many(count, 'commit')}"
+    new = (
+        f"{opening.branch} is not there yet"
+        if count is None
+        else f"it lacks {_many(count, 'commit')}"
+        if count
+        else "it has them all"
+    )
     yield f"  pushed to {opening.remote.name} ({opening.remote.url}): {new}"
     for commit in reversed(opening.commits):
         yield f"    {commit.sha[:9]} {commit.subject}"
@@ -116,7 +147,8 @@ def _warnings(opening: Opening) -> Iterator[str]:
             f" and {len(opening.uncommitted) - 6} more" if len(opening.uncommitted) > 6 else ""
         )
     if opening.unwritten:
-        yield f"  ! still to be written in the description: {'; '.join(opening.unwritten)}"
+        yield "  ! still to be written in the description:"
+        yield from (f"    {what}" for what in opening.unwritten)
     if opening.cut:
         yield f"  ! left out of the description, to fit GitHub's limit: {', '.join(opening.cut)}"
     if not opening.user:

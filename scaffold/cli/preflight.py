@@ -25,6 +25,7 @@ from scaffold.cli.options import (
     write_result,
 )
 from scaffold.contribute.draft import write_draft
+from scaffold.contribute.opening import write_preflight
 from scaffold.contribute.preflight.checklist import Ticked, answered, read_checklist, tick
 from scaffold.contribute.preflight.gather import Asked, gather
 from scaffold.contribute.preflight.model import Facts
@@ -64,8 +65,13 @@ def run(argv: Sequence[str]) -> int:
     finally:
         end_all()
     ticked = tick(read_checklist(facts.kind), checked, facts.draft.answers if facts.draft else {})
+    if selection.only:
+        ticked = tuple(item for item in ticked if item.item.rule in selection.only)
     guessed = not (facts.draft or asked.kind)
     command = _next(namespace, facts, checked, ticked)
+    if facts.draft and not (selection.only or selection.skip):
+        failed = [item.rule.id for item in checked if item.answer.word == "failed"]
+        write_preflight(facts.draft, facts.change.head, failed)
     report = report_of(facts, checked, ticked, fixed=fixed, next_command=command, guessed=guessed)
     _emit(_as_run(report), output, everything=namespace.verbose)
     return exit_for(finding=report.failed)
@@ -127,28 +133,29 @@ def _next(namespace: argparse.Namespace, facts: Facts, checked: Sequence[Checked
         command = re.split(r", |; | for what ", item.answer.fix)[0]
         if command.startswith(("git ", "python -m scaffold ")):
             return command
+        if command.startswith("edit "):
+            return f"{command}, then: {command_line('preflight', *again)}"
     if failed:
         return command_line("preflight", *again, "--only", failed[0].rule.id)
+    if namespace.only:
+        return command_line("preflight", *again)
     waiting = next(
         (item for item in checked if item.answer.word == "unknown" and "scaffold evidence" in item.answer.fix), None
     )
     if waiting and facts.draft:
-        return command_line("evidence")
+        return command_line("evidence", *again)
     if any(item.is_open for item in ticked) and facts.draft:
         name = next(item.item.id for item in ticked if item.is_open)
         return command_line("preflight", *again, "--done", name)
-    return _push(facts)
+    return command_line("open-pr", *again) if facts.draft else _push(facts)
 
 
 def _push(facts: Facts) -> str:
+    """To the first remote that is not upstream's."""
     remotes = git("remote", at=facts.change.root).split()
     upstream = facts.change.base_ref.partition("/")[0]
     remote = next((name for name in remotes if name != upstream), upstream)
-    push = f"git push -u {shlex.quote(remote)} {shlex.quote(facts.change.branch)}"
-    if facts.draft is None:
-        return push
-    body = shlex.quote(str(facts.draft.body))
-    return f"{push} && gh pr create --repo tile-ai/tilelang --title {shlex.quote(facts.title)} --body-file {body}"
+    return f"git push -u {shlex.quote(remote)} {shlex.quote(facts.change.branch)}"
 
 
 def _as_run(report: PreflightReport) -> PreflightReport:

@@ -29,7 +29,7 @@ server node cluster login compute cuda rocm metal nvidia intel token secret cred
 torch python conda mamba jovyan jupyter spark hadoop slurm kernel kernels gemm copy tile tiles warp warps thread threads
 block blocks grid stage stages pass passes trace bench profile report source target baseline candidate shape float half
 bfloat bool char void const auto size index scale store load async sync shared global private mask mark will grace rose
-bill frank launch fragment buffer layout region vector matrix
+bill frank hopper ampere blackwell volta turing launch fragment buffer layout region vector matrix
 """
 #: Names that tell nothing, or are words of kernels, reports and signs: replaced where only a name can stand.
 COMMON = frozenset(_WORDS.split())
@@ -58,9 +58,10 @@ _PACKAGE = r"(?:nvidia|cuda?|cu[a-z]+|lib|nv[a-z]+|npp|nccl|rocm|hip|torch|drive
 _VERSION = re.compile(
     rf"(?:(?<![\w-])v|[=<>~!^]=\s*|(?i:(?<![a-z])(?:versions?|releases?|{_PACKAGE}[\w.+-]*))[\s:|`'\"(,=@*_]*)$"
 )
+#: ``A[2048::2]`` is a slice, ``2026:10:11:12`` a time.
 _IPV6 = (
-    r"(?<![\w:.])(?P<secret>(?:fe80|f[cd][0-9a-f]{2}|2[0-9a-f]{3}):(?=[0-9a-f:]*[0-9a-f])"
-    r"(?=(?:[0-9a-f]*:){3})[0-9a-f:]{5,35}(?<=[0-9a-f]))(?![\w:(<])"
+    r"(?<![\w:.])(?P<secret>(?:(?:fe80|f[cd][0-9a-f]{2}):|2[0-9a-f]{3}:(?=[0-9a-f]{1,4}:))"
+    r"(?=[0-9a-f:]{0,34}::|:[0-9a-f]|(?:[0-9a-f]{1,4}:){4})[0-9a-f:]{2,35}(?<=[0-9a-f]))(?![\w:(<])"
 )
 _MAC = r"(?<![\w:])(?P<secret>[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5})(?![\w:])"
 _CLOUD_HOST = r"(?<![\w.-])(?P<secret>ip-\d{1,3}(?:-\d{1,3}){3}(?:\.[\w-]+)*)(?![\w-])"

@@ -48,7 +48,7 @@ _LOWER = (
 _SIGNED = r"(?:token|key|sig|signature|auth|password|x-amz-signature|x-amz-credential|x-amz-security-token)"
 
 
-def _after(what: str, before: str, *, value: str, bare: str, flags: re.RegexFlag = re.NOFLAG) -> tuple[Credential, ...]:
+def _after(what: str, before: str, *, value: str, bare: str, flags: re.RegexFlag | int = 0) -> tuple[Credential, ...]:
     """What stands behind a name and a sign of assignment: in quotes, or up to white space."""
     return tuple(
         Credential(what, re.compile(f"{before}{form}", flags), "<secret>", "NAME=…", sure=False)
@@ -101,7 +101,7 @@ CREDENTIALS: tuple[Credential, ...] = (
     Credential(
         "password in a URL",
         re.compile(
-            r"\b[a-z][a-z0-9+.-]*:(?:\\?/){2}(?!git@)(?P<secret>(?![<$*{])[^\s/?#\"'<>`\\]*[^\s/?#\"'<>`\\$}])(?=@[\w\[])"
+            r"(?<=[A-Za-z0-9]):(?:\\?/){2}(?!git@)(?P<secret>(?![<$*{])[^\s/?#\"'<>`\\]*[^\s/?#\"'<>`\\$}])(?=@[\w\[])"
         ),
         "<credentials>",
         "https://…@host",

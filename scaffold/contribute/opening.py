@@ -1,6 +1,6 @@
 """A pull request as it would be opened: title and description without what tells of this machine, and what is pushed.
 
-Reads the checkout and the draft, and changes nothing; :mod:`scaffold.contribute.posting` does.
+Reads the checkout and the draft, and sends nothing; :mod:`scaffold.contribute.posting` does.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from scaffold.contribute.credentials import credentials_in
 from scaffold.contribute.draft import Draft
 from scaffold.contribute.redaction import Redaction, Redactor
 from scaffold.errors import UsageError
+from scaffold.files import write_atomically
 
 UPSTREAM = "tile-ai/tilelang"
+#: In the draft's folder: what the last preflight of the branch said.
+PREFLIGHT = "preflight.json"
 #: GitHub's limit for a title, in characters.
 LONGEST_TITLE = 256
 #: A longer address is refused by some browsers and by GitHub itself.
@@ -121,14 +124,7 @@ def prepare(draft: Draft, change: Change, remote: Remote, *, user: str, redactor
     UsageError
         If the branch has no commit of its own, there is no description, or the title is none.
     """
-    if not change.commits:
-        waiting = f"; {len(change.uncommitted)} changed files are in no commit" if change.uncommitted else ""
-        raise UsageError(
-            f"{change.branch} has no commit that {draft.base_ref} does not have{waiting}",
-            hint="commit your change: git add -A && git commit",
-        )
-    if not draft.body.is_file():
-        raise UsageError(f"{draft.body} is not there", hint="bring it back, or start anew: scripts/new_pr.py --adopt")
+    _require_something(draft, change)
     title, taken = redactor.redact(_title(draft))
     body, more = redactor.redact(draft.body.read_text(encoding="utf-8", errors="replace"))
     fitting, cut = fit_body(body, LIMIT)
@@ -152,6 +148,17 @@ def prepare(draft: Draft, change: Change, remote: Remote, *, user: str, redactor
         remote=remote,
         user=user,
     )
+
+
+def _require_something(draft: Draft, change: Change) -> None:
+    if not change.commits:
+        waiting = f"; {len(change.uncommitted)} changed files are in no commit" if change.uncommitted else ""
+        raise UsageError(
+            f"{change.branch} has no commit that {draft.base_ref} does not have{waiting}",
+            hint="commit your change: git add -A && git commit",
+        )
+    if not draft.body.is_file():
+        raise UsageError(f"{draft.body} is not there", hint="bring it back, or start anew: scripts/new_pr.py --adopt")
 
 
 def _title(draft: Draft) -> str:
@@ -206,14 +213,21 @@ def _leaks(change: Change) -> tuple[str, ...]:
 
 
 def images_of(draft: Draft) -> tuple[Path, ...]:
-    """Pictures of the evidence, which GitHub takes by drag and drop alone."""
-    return tuple(path for path in sorted(draft.evidence.rglob("*")) if path.suffix.lower() in _IMAGES)
+    """Pictures that ``evidence`` drew and others of the draft; GitHub takes them by drag and drop alone."""
+    there = (path for folder in ("images", "evidence") for path in sorted((draft.folder / folder).rglob("*")))
+    return tuple(path for path in there if path.suffix.lower() in _IMAGES and path.is_file())
+
+
+def write_preflight(draft: Draft, head: str, failed: Sequence[str]) -> None:
+    """Keep what a preflight of the whole branch said, for :func:`read_preflight`."""
+    document = {"schema_version": 1, "head": head, "failed": sorted(failed)}
+    write_atomically(draft.folder / PREFLIGHT, json.dumps(document, indent=1).encode())
 
 
 def read_preflight(draft: Draft) -> Preflight:
     """The result that lies in the draft's folder; one that cannot be read counts as none."""
     try:
-        document = json.loads((draft.folder / "preflight.json").read_bytes())
+        document = json.loads((draft.folder / PREFLIGHT).read_bytes())
         if document["schema_version"] != 1:
             return Preflight("", ())
         return Preflight(str(document["head"]), tuple(map(str, document["failed"])))

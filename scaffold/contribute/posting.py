@@ -28,6 +28,7 @@ _TIMEOUT_S = 600.0
 _FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_COMMON_DIR")
 _URL = re.compile(r"https://[\w.-]+/[\w.-]+/[\w.-]+/pull/\d+")
 _REJECTED = re.compile(r"\[rejected\]|non-fast-forward|fetch first|stale info")
+_UNREACHABLE = re.compile(r"could not resolve|timed out|failed to connect|couldn't connect|unreachable", re.IGNORECASE)
 _DENIED = re.compile(
     r"permission|denied|could not read|authentication|not found|403|401|terminal prompts|does not appear", re.IGNORECASE
 )
@@ -92,24 +93,30 @@ def post(opening: Opening, folder: Path, root: Path, *, redactor: Redactor, prog
         )
     body = body_file(folder)
     write_atomically(body, opening.body.encode())
+    _push(opening, root, redactor, progress)
+    if why := why_no_gh():
+        return Posted(by_hand=why)
+    return _create(opening, body, root, redactor, progress)
+
+
+def _push(opening: Opening, root: Path, redactor: Redactor, progress: Progress) -> None:
     command = push_command(opening)
     progress.echo(shlex.join(command))
     with progress.step(f"pushing {opening.branch} to {opening.remote.name}"):
         done = _run(command, root)
     if done.returncode != 0:
         raise _push_failed(opening, redactor, done.stderr)
-    if why := why_no_gh():
-        return Posted(by_hand=why)
+
+
+def _create(opening: Opening, body: Path, root: Path, redactor: Redactor, progress: Progress) -> Posted:
     command = create_command(opening, body)
     progress.echo(shlex.join(command))
     with progress.step("opening the pull request"):
         done = _run(command, root)
     said = f"{done.stdout}\n{done.stderr}"
     url = _URL.search(said)
-    if done.returncode == 0 and url:
-        return Posted(url[0])
-    if url and "already exists" in said:
-        return Posted(url[0], existed=True)
+    if url and (done.returncode == 0 or "already exists" in said):
+        return Posted(url[0], existed=done.returncode != 0)
     raise EnvironmentProblem(
         "the branch is pushed, but gh could not open the pull request",
         context={"gh": _shown(said, redactor)},
@@ -128,6 +135,7 @@ def _push_failed(opening: Opening, redactor: Redactor, stderr: str) -> Exception
             f"git push --force-with-lease {shlex.quote(opening.remote.name)} {shlex.quote(opening.branch)}",
         )
     why = "takes nothing from you" if _DENIED.search(stderr) else "did not take it"
+    why = "cannot be reached" if _UNREACHABLE.search(stderr) else why
     return EnvironmentProblem(
         f"{opening.remote.name} ({opening.remote.url}) {why}",
         context={"git": said},

@@ -21,6 +21,8 @@ from scaffold.contribute.addresses import CLOUD_HOST, COMMON, EMAIL, HOMES, NUMB
 from scaffold.contribute.credentials import CREDENTIALS
 
 _SHORTEST = 4
+#: A number, and what GPUs, architectures and types are called: ``h100``, ``mi300x``, ``sm90``, ``gfx942``, ``fp16``.
+_NUMBERED = r"\d+|(?:[abhlvt]|gb|gh|mi|rtx|sm|gfx|fp|bf|int)\d+[a-z]{0,2}"
 #: What may stand right before a name although it ends in a letter: an escape of JSON, of a URL, of a terminal.
 _BEFORE = (
     r"(?P<before>(?<![^\W_])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9a-f]{4})"
@@ -33,7 +35,7 @@ _PARENTS = r"(?:home|Users|scratch|nfs|storage|lustre|gpfs|data|work|mnt|media|r
 #: Public on GitHub, whoever reads it: no name is replaced in it.
 _PUBLIC = re.compile(
     r"((?:^|(?<=\\n)|(?<=\n))[ \t]*(?:Co-authored-by|Signed-off-by): (?:(?!\\n)[^\n])*"
-    r"|[\w.+\[\]-]+@users\.noreply\.github\.com"
+    r"|(?<![\w.+\[\]-])[\w.+\[\]-]{1,80}@users\.noreply\.github\.com"
     r"|\b(?:github|githubusercontent)\.com[/:][^\s)\"'<>\\]*)",
     re.IGNORECASE,
 )
@@ -206,7 +208,7 @@ def _host(pattern: str, *, after: str = "") -> Address:
 
 
 def _is_telling(name: str) -> bool:
-    return len(name) >= _SHORTEST and name.lower() not in COMMON and not name.isdigit()
+    return len(name) >= _SHORTEST and name.lower() not in COMMON and not re.fullmatch(_NUMBERED, name.lower())
 
 
 def _written(path: str) -> set[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from git import GitCommandError, Repo
@@ -94,12 +94,9 @@ def require_ready(repo: Repo, branch: str) -> tuple[str, ...]:
             hint="git switch main, or keep them first: git switch -c NAME",
         )
     if changed := uncommitted(root, untracked=False):
-        named = ", ".join(changed[:_MOST_NAMED]) + (
-            f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
-        )
         moved = all(path.startswith("3rdparty/") for path in changed)
         raise UsageError(
-            f"{root} has changes that are in no commit: {named}",
+            f"{root} has changes that are in no commit: {_named(changed)}",
             hint="git submodule update --init --recursive" if moved else "commit them, or put them aside: git stash",
         )
     if not _valid(repo, branch):
@@ -110,9 +107,16 @@ def require_ready(repo: Repo, branch: str) -> tuple[str, ...]:
             hint=f"go on with it: git switch {branch}, or take another name: --branch {branch}-2",
         )
     notes = []
+    if new := uncommitted(root):
+        notes.append(f"files that are not known to Git and come along: {_named(new)}")
     if is_shallow(root):
         notes.append("this clone is shallow: evidence needs the history: git fetch --unshallow")
     return tuple(notes)
+
+
+def _named(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return ", ".join(paths[:_MOST_NAMED]) + more
 
 
 def _unfinished(repo: Repo) -> str:

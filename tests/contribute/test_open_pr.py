@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -16,10 +17,11 @@ from scaffold.cli.main import main
 from scaffold.contribute.draft import Draft, read_draft, write_draft
 from scaffold.contribute.forks import owner_of
 from scaffold.contribute.kinds import kinds
-from scaffold.contribute.opening import LONGEST_TITLE
+from scaffold.contribute.opening import LONGEST_TITLE, read_preflight, write_preflight
 
 #: Everything a shell, an option parser or a URL could trip over.
 NASTY = """[BugFix] "It's" `id` $(touch owned) ; & | \\ -x --body=no #1 %20 ünïcode ?a=b"""
+GIT = shutil.which("git") or "git"
 TOKEN = "ghp_" + "aB3dE5gH7jK9" * 3
 GH = """#!{python}
 import json, os, sys
@@ -82,8 +84,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
         monkeypatch.setenv(key, value)
     programs, root, fork = tmp_path / "programs", tmp_path / "my tilelang", tmp_path / "fork.git"
     programs.mkdir()
-    git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout.strip()
-    (programs / "git").symlink_to(git)
+    (programs / "git").symlink_to(GIT)
     monkeypatch.setenv("PATH", str(programs))
     draft = Draft(
         folder=tmp_path / "workspace" / "contributions" / "fix-short-fragment",
@@ -228,8 +229,8 @@ def test_what_gh_refuses_is_told_without_secrets(place: Place, capsys: pytest.Ca
 
 
 def failed_preflight(place: Place, head: str) -> None:
-    result = {"schema_version": 1, "failed": ["lint", "title"], "head": head}
-    (place.draft.folder / "preflight.json").write_text(json.dumps(result))
+    write_preflight(place.draft, head, ["title", "lint"])
+    assert read_preflight(place.draft).failed == ("lint", "title")
 
 
 def test_failed_checks_of_this_commit_stop_a_push(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,11 +239,11 @@ def test_failed_checks_of_this_commit_stop_a_push(place: Place, capsys: pytest.C
     code, out, _ = run(place, capsys=capsys)
     assert code == 0
     assert "! 2 failed: lint, title" in out
-    assert out.rstrip().endswith("preflight")
+    assert out.rstrip().endswith(f"next: python -m scaffold preflight --checkout {shlex.quote(str(place.root))}")
     code, _, err = run(place, "--push", capsys=capsys)
     assert (code, place.pushed()) == (2, "")
     assert "not pushed, as checks fail on this commit: lint, title" in err
-    assert run(place, "--push", "--with-failed-checks", capsys=capsys)[0] == 0
+    assert run(place, "--push", "--although-checks-fail", capsys=capsys)[0] == 0
     assert place.pushed()
 
 
@@ -270,7 +271,29 @@ def test_a_token_in_a_commit_is_not_pushed(place: Place, capsys: pytest.CaptureF
     assert (code, place.pushed()) == (2, "")
     assert f"commit {sha[:12]} holds a GitHub token" in err
     assert TOKEN not in err
-    assert "take the secret out of every commit" in err
+    assert "take it out of every commit" in err
+    assert run(place, "--push", "--although-checks-fail", capsys=capsys)[0] == 2
+    assert place.pushed() == ""
+    assert "next: take the credential out of every commit: git rebase -i upstream/main" in run(place, capsys=capsys)[1]
+
+
+def test_what_is_still_to_be_written_stops_a_push(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.draft.body.write_text("## Summary\n\n<!-- write: what was wrong -->\n")
+    assert "next: write what is missing in " in run(place, capsys=capsys)[1]
+    code, _, err = run(place, "--push", capsys=capsys)
+    assert (code, place.pushed()) == (2, "")
+    assert "still to be written in the description: what was wrong" in err
+    assert run(place, "--push", "--although-checks-fail", capsys=capsys)[0] == 0
+    assert place.pushed()
+
+
+def test_pictures_that_evidence_drew_are_named(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    (place.draft.folder / "images").mkdir()
+    (place.draft.folder / "images" / "bench.png").write_bytes(b"x" * 9000)
+    (place.draft.folder / "images" / "notes.txt").write_text("no picture")
+    _, out, _ = run(place, capsys=capsys)
+    assert "images/bench.png (9 KB)" in out
+    assert "notes.txt" not in out
 
 
 def test_uncommitted_work_is_said_to_be_left_out(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
@@ -350,7 +373,7 @@ def test_only_this_branch_is_pushed_whatever_is_set(place: Place, capsys: pytest
     place.git("config", "push.default", "matching")
     assert run(place, "--push", capsys=capsys)[0] == 0
     assert place.git("for-each-ref", "--format=%(refname)", at=place.fork) == "refs/heads/fix/short-fragment"
-    assert "it lacks 0 commits" in run(place, capsys=capsys)[1]
+    assert "it has them all" in run(place, capsys=capsys)[1]
 
 
 def test_a_fork_that_cannot_be_reached_is_told_without_its_password(
@@ -363,6 +386,21 @@ def test_a_fork_that_cannot_be_reached_is_told_without_its_password(
     assert "takes nothing from you" in err
     assert "hunter2" not in out + err
     assert "git push fork fix/short-fragment" in err
+
+
+def test_no_network_is_told_as_that(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.git("config", "--unset", f"url.{place.fork}.insteadOf")
+    (place.programs / "git").unlink()
+    refusal = "fatal: unable to access 'https://jo:hunter2@github.com/': Could not resolve host: github.com"
+    (place.programs / "git").write_text(
+        f'#!/bin/sh\nfor word in "$@"; do [ "$word" = push ] && {{ echo "{refusal}" >&2; exit 128; }}; done\n'
+        f'exec {shlex.quote(GIT)} "$@"\n'
+    )
+    (place.programs / "git").chmod(0o755)
+    code, _, err = run(place, "--push", capsys=capsys)
+    assert code == 3
+    assert "fork (https://github.com/jo/tilelang.git) cannot be reached" in err
+    assert "hunter2" not in err
 
 
 def test_a_fork_whose_url_names_nobody_needs_a_user(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
@@ -381,6 +419,7 @@ def test_a_description_beyond_the_limit_is_cut_and_said(place: Place, capsys: py
     code, out, _ = run(place, "--json", capsys=capsys)
     document = json.loads(out)
     assert code == 0
+    assert "still to be written in the description:\n    why\n" in run(place, capsys=capsys)[1]
     assert len(document["body"]) <= 65_536
     assert document["cut"]
     assert document["unwritten"] == ["why"]

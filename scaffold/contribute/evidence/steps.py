@@ -126,7 +126,7 @@ def _tests(work: Work, record: StepRecord) -> StepRecord:
     if not paths:
         return _with(record, not_run="no test of the branch, and none of upstream's, is about what it touches")
     both = run_on_both(paths, work.change, work.sides, work.workspace, work.progress, timeout_s=work.timeout_s)
-    details, verdict = _judge(both, work.sides)
+    details, verdict = _judge(both)
     return _with(
         record,
         verdict=verdict,
@@ -141,11 +141,11 @@ def _is_test(path: str) -> bool:
     return path.endswith(".py") and Path(path).name.startswith("test_")
 
 
-def _judge(both: TestsOnBoth, sides: Sides) -> tuple[dict[str, Any], str]:
+def _judge(both: TestsOnBoth) -> tuple[dict[str, Any], str]:
     nothing = not both.ran
     details: dict[str, Any] = {
         "nothing_ran": nothing,
-        "fails_on_base": None if nothing or sides.same else bool(both.mended),
+        "fails_on_base": None if nothing else bool(both.mended),
         "passes_now": None if nothing else not both.broken,
         "reason": both.rows[0].reason if nothing and both.rows else "",
     }
@@ -160,7 +160,7 @@ def _judge(both: TestsOnBoth, sides: Sides) -> tuple[dict[str, Any], str]:
     verdict = ", ".join(words) + " with the change"
     if both.mended:
         verdict += f"; {len(both.mended)} of them {'fails' if len(both.mended) == 1 else 'fail'} on the base revision"
-    elif not sides.same:
+    else:
         verdict += "; none of them fails on the base revision"
     return details, verdict
 

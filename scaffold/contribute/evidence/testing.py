@@ -1,13 +1,15 @@
-"""The tests of a change on both builds: do they fail without it, and pass with it?
+"""The tests of a change on both builds: whether they fail without it, and pass with it.
 
-Test files are those of the branch, on both sides. They run from a copy outside the checkout: upstream's conftest puts
-the checkout itself before the build that is meant, and a source tree without its libraries cannot be imported.
+Each side's tests run in a copy of its own tree, the base's with the tests of the branch in it. Not in the checkout:
+upstream's conftest puts that before the build that is meant, and a source tree without libraries cannot be imported.
 """
 
 from __future__ import annotations
 
 import ast
+import io
 import shutil
+import tarfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from typing import Literal
 from scaffold.builds.build import Build
 from scaffold.builds.probing import own_folder
 from scaffold.builds.process import probe_environment
+from scaffold.builds.source.git import git_bytes
+from scaffold.builds.source.worktree import git_files
 from scaffold.builds.workspace import Workspace
 from scaffold.contribute.change import Change
 from scaffold.contribute.evidence.sides import Sides
@@ -28,6 +32,7 @@ from scaffold.corpus.examples.testing import TestRun, run_tests
 from scaffold.corpus.gpus import find_gpus, hold_one
 from scaffold.progress import Progress
 
+_TESTING = "testing"
 Word = Literal["passed", "failed", "skipped", "not there"]
 #: In place of upstream's: the same seeds, its option for performance tests, and nothing about where TileLang is.
 _CONFTEST = """import os
@@ -80,12 +85,11 @@ class TestRow:
 
 @dataclass(frozen=True)
 class TestsOnBoth:
-    """All rows, and whether the files themselves are new or changed on the branch."""
+    """All rows; ``unknown_tests`` are those the base does not have."""
 
     __test__ = False
 
     rows: tuple[TestRow, ...]
-    changed: frozenset[str]
     unknown_tests: frozenset[str]
 
     @property
@@ -115,19 +119,21 @@ def run_on_both(
     paths: Sequence[str], change: Change, sides: Sides, workspace: Workspace, progress: Progress, *, timeout_s: float
 ) -> TestsOnBoth:
     """Run files of tests of the branch on the baseline and on the candidate."""
-    found: dict[str, dict[tuple[str, str], tuple[Word, str]]] = {}
+    found: dict[str, dict[tuple[str, str], tuple[Word, str]]] = {"baseline": {}, "candidate": {}}
     for side, build in (("baseline", sides.baseline), ("candidate", sides.candidate)):
-        if side == "candidate" and sides.same:
-            found[side] = found["baseline"]
-            continue
-        found[side] = {}
-        for path in paths:
-            with progress.step(f"{path} on the {side}"):
-                for outcome in _run(path, change, build, workspace, timeout_s):
-                    found[side][path, outcome.test] = _word(outcome)
+        folder = own_folder(workspace)
+        try:
+            tree = folder / "tree"
+            lay_out(tree, change, paths, candidate=side == "candidate")
+            for path in paths:
+                with progress.step(f"{path} on the {side}"):
+                    for outcome in _run(tree, path, build, workspace, timeout_s):
+                        found[side][path, outcome.test] = _word(outcome)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     rows = tuple(_rows(found["baseline"], found["candidate"]))
     unknown = {row.shown for row in rows if not _at_base(change, row)}
-    return TestsOnBoth(rows, frozenset(change.present) & frozenset(paths), frozenset(unknown))
+    return TestsOnBoth(rows, frozenset(unknown))
 
 
 def _word(outcome: Outcome) -> tuple[Word, str]:
@@ -167,20 +173,21 @@ def _at_base(change: Change, row: TestRow) -> bool:
     return not row.test or any(isinstance(node, ast.FunctionDef) and node.name == name for node in ast.walk(tree))
 
 
-def _run(path: str, change: Change, build: Build, workspace: Workspace, timeout_s: float) -> list[Outcome]:
+def _run(tree: Path, path: str, build: Build, workspace: Workspace, timeout_s: float) -> list[Outcome]:
     folder = own_folder(workspace)
+    for name in ("cwd", "tmp", "cache"):
+        (folder / name).mkdir()
     try:
         with ExitStack() as stack:
             gpus = find_gpus()
             gpu = stack.enter_context(hold_one(gpus)) if gpus else None
-            file = _lay_out(path, change.root, folder)
             run = TestRun(
                 python=build.python,
                 path=path,
-                file=file,
+                file=tree / path,
                 select=(),
                 folder=folder,
-                environment=_environment(file, build, workspace, folder, gpu.environment() if gpu else {}),
+                environment=_environment(tree / path, build, workspace, folder, gpu.environment() if gpu else {}),
                 timeout_s=timeout_s,
                 memory_bytes=0,
             )
@@ -190,19 +197,25 @@ def _run(path: str, change: Change, build: Build, workspace: Workspace, timeout_
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lay_out(path: str, root: Path, folder: Path) -> Path:
-    """A copy of the file and of the Python beside it, under a conftest of the kit's."""
-    for name in ("cwd", "tmp", "cache", "tree"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "tree" / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
-    source, target = (root / path).parent, (folder / "tree" / path).parent
-    target.mkdir(parents=True, exist_ok=True)
-    for beside in source.rglob("*"):
-        if beside.is_file() and beside.suffix in (".py", ".json", ".txt", ".toml") and beside.name != "conftest.py":
-            place = target / beside.relative_to(source)
+def lay_out(tree: Path, change: Change, tests: Sequence[str], *, candidate: bool) -> None:
+    """The files of one side below ``tree``, with conftests of the kit's; of the base, with the branch's tests."""
+    tree.mkdir(parents=True)
+    if candidate:
+        wanted = list(git_files(change.root))
+    else:
+        archive = git_bytes("archive", "--format=tar", change.base, at=change.root)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+            members.extractall(tree, filter="data")
+        wanted = [*tests, *change.below(_TESTING)]
+    for path in wanted:
+        if not path.startswith("3rdparty/") and not (change.root / path).is_symlink():
+            place = tree / path
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(beside, place)
-    return folder / "tree" / path
+            shutil.copyfile(change.root / path, place)
+    # Not at the top: pytest makes the folder of a conftest importable, and there lies the source of TileLang.
+    for folder in (_TESTING, "examples"):
+        if (tree / folder).is_dir():
+            (tree / folder / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
 
 
 def _environment(

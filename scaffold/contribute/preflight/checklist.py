@@ -26,6 +26,7 @@ from scaffold.errors import UsageError
 State = Literal["seen", "spared", "done", "not needed", "failed", "open"]
 _ITEM = re.compile(r"^###\s+(?P<id>[A-Z]{2,}\d{2,})[.:]?\s+(?P<text>.+?)\s*$")
 _FACT = re.compile(r"^[-*]\s+(?P<key>why|check|upstream|rule):\s*(?P<value>.*?)\s*$")
+_CODE = re.compile(r"^`([^`]+)`$")
 _BECAUSE = re.compile(r"^\s*not needed[:,]?\s+(?:because\s+)?(?P<why>.*?)\s*$", re.IGNORECASE)
 #: The list every pull request has, after that of its kind.
 _FOR_ALL = "review"
@@ -65,7 +66,7 @@ def parse_checklist(text: str) -> tuple[Item, ...]:
         elif line.startswith("#"):
             found.append({})
         elif found and found[-1] and (fact := _FACT.match(line)):
-            value = fact["value"].strip("`") if fact["key"] in ("check", "rule") else fact["value"]
+            value = _CODE.sub(r"\1", fact["value"]) if fact["key"] in ("check", "rule") else fact["value"]
             found[-1].setdefault(fact["key"], value)
     return tuple(Item(**facts) for facts in found if facts)
 

@@ -68,6 +68,7 @@ REFACTOR = Kind(
     expects=Expects(test="none", changes_code=False),
 )
 PERF = Kind(name="perf", summary="", tag="Enhancement", branch="perf", example="", expects=Expects(benchmark=True))
+SHOWN = Kind(name="shown", summary="", tag="BugFix", branch="fix", example="", evidence=("tests", "corpus"))
 DOCS = Kind(name="docs", summary="", tag="Docs", branch="docs", example="", expects=Expects(test="none", docs=True))
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from preflight_branch import BODY, FOOTER, PERF, REFACTOR, TEST, Branch, ran
+from preflight_branch import BODY, FOOTER, PERF, REFACTOR, SHOWN, TEST, Branch, ran
 from sources import git
 
 from scaffold.contribute.body import LIMIT, NOT_RUN
@@ -129,6 +129,8 @@ def measured(title: str, **verdicts: str) -> Prepare:
 
 EVIDENCE = (
     Case("evidence-fresh", "quiet", "none"),
+    Case("evidence-fresh", "unknown", "none yet", prepare=having(kind=SHOWN), says="tests, corpus"),
+    Case("evidence-fresh", "quiet", "no draft", prepare=having(kind=SHOWN, with_draft=False)),
     Case("evidence-fresh", "passed", "of now", prepare=evident(tests=GOOD)),
     Case("evidence-fresh", "failed", "stale", prepare=evident(tests=ran("passed", stale=True)), says="--only tests"),
     Case("tests-pass", "quiet", "no test", SOURCE),
@@ -141,6 +143,7 @@ EVIDENCE = (
     Case("test-fails-on-base", "unknown", "skipped", prepare=evident(tests=SKIPPED)),
     Case("test-fails-on-base", "quiet", "refactoring", prepare=having(kind=REFACTOR)),
     Case("ir-acknowledged", "quiet", "not compared", SOURCE),
+    Case("ir-acknowledged", "unknown", "to be compared", SOURCE, having(kind=SHOWN)),
     Case("ir-acknowledged", "unknown", "refactoring not compared", SOURCE, having(kind=REFACTOR)),
     Case("ir-acknowledged", "passed", "the same", prepare=evident(corpus=ran("same", differs=0, kernels=9))),
     Case("ir-acknowledged", "failed", "unsaid", prepare=evident(corpus=OTHER), says="3 of 9"),

@@ -11,9 +11,10 @@ from preflight_branch import DOCS, FOOTER, QUIET, TEST, Branch
 from preflight_cases import NEW_TEST, SOURCE
 from sources import git
 
-from scaffold.contribute.preflight.model import Answer, Cost, Facts, Rule, failed, passed
+from scaffold.contribute.preflight.model import Answer, Cost, Facts, Rule, failed, passed, warned
 from scaffold.contribute.preflight.registry import RULES
 from scaffold.contribute.preflight.rewriting import rewrite
+from scaffold.contribute.preflight.rules import docs
 from scaffold.contribute.preflight.run import Selection, check_all, fix_all, in_order
 from scaffold.contribute.preflight.scratch import folders_at_base, scratch_copy
 from scaffold.errors import EnvironmentProblem, UsageError
@@ -179,3 +180,24 @@ def test_fix_mends_footer_and_header_and_keeps_the_mode(branch: Branch) -> None:
     assert (branch.root / "src/op/new.cc").read_text() == "int x;\n"
     again = check_all(branch.facts(), rules, Selection(), QUIET)
     assert [item.answer.word for item in again] == ["passed", "passed"]
+
+
+def test_documentation_is_built_once_for_one_state(branch: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
+    branch.write("docs/requirements.txt", "sphinx\n")
+    branch.write("docs/a.md", "# A\n")
+    built: list[str] = []
+
+    def build(facts: Facts, pages: list[str]) -> Answer:
+        built.extend(pages)
+        return warned("sphinx warns", "docs/a.md:1: WARNING: x")
+
+    monkeypatch.setattr(docs, "_build", build)
+    first, second = (RULES["docs-build"].check(branch.facts()) for _ in range(2))
+    assert (second.word, second.places) == (first.word, first.places)
+    assert len(built) == 2
+    branch.write("docs/a.md", "# B\n")
+    RULES["docs-build"].check(branch.facts())
+    assert len(built) == 4
+    (branch.tools / "docs-answer.json").write_text("{")
+    RULES["docs-build"].check(branch.facts())
+    assert len(built) == 6

@@ -17,6 +17,8 @@ from scaffold.contribute.preflight.model import ToolResult
 from scaffold.contribute.preflight.registry import RULES
 
 HOOKS = RULES["hooks"]
+#: In two parts, or the kit's own spelling check would find it.
+MISSPELT = "sep" + "erate"
 #: As upstream's of 2026-08 is written: four of its five repositories, and what is easily got wrong.
 CONFIG = """\
 default_stages: [pre-commit, pre-push, manual]
@@ -192,7 +194,7 @@ def test_hooks_from_packages_find_and_mend_without_touching_the_rest(
     branch.commit("[CI] Hooks")
     bad, new, good = "tilelang/jit.py", "docs/a 'new' page.md", "tilelang/good.py"
     branch.write(bad, "import os\n\n\ndef f():\n    return missing\n")
-    branch.write(new, "One line   \nwith seperate blanks\n")
+    branch.write(new, f"One line   \nwith {MISSPELT} blanks\n")
     branch.write(good, "x = 1\n")
     before = {path: (branch.root / path).read_bytes() for path in (bad, new, good)}
     monkeypatch.setattr(execute, "_git_host_answers", lambda *_: False)
@@ -202,11 +204,11 @@ def test_hooks_from_packages_find_and_mend_without_touching_the_rest(
     assert "from PyPI" in answer.message
     assert "F821 Undefined name `missing`" in text
     assert f"would be rewritten: {new}:1: One line··· -> One line" in text
-    assert "seperate ==> separate" in text
+    assert f"{MISSPELT} ==> separate" in text
     assert {path: (branch.root / path).read_bytes() for path in before} == before
     done = HOOKS.fix(branch.facts())
     assert sorted(line.partition(":")[0] for line in done) == sorted([bad, new])
-    assert (branch.root / new).read_bytes() == b"One line\nwith seperate blanks\n"
+    assert (branch.root / new).read_bytes() == f"One line\nwith {MISSPELT} blanks\n".encode()
     assert (branch.root / good).read_bytes() == before[good]
     kept = [path.read_bytes() for path in (branch.tools / "before-fix").rglob("*.py")]
     assert kept == [before[bad]]

@@ -6,6 +6,7 @@ import re
 
 from scaffold.contribute.body import NOT_RUN, blocks
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet, unknown
+from scaffold.contribute.preflight.reading import is_source
 from scaffold.contribute.preflight.rules.body import find_section
 
 _FASTER = re.compile(
@@ -26,8 +27,9 @@ class EvidenceFresh(Rule):
     link = "https://github.com/tile-ai/tilelang/pull/2795"
 
     def check(self, facts: Facts) -> Answer:
-        if not facts.evidence:
-            return quiet("no evidence was gathered")
+        wanted = facts.kind.evidence if facts.draft else ()
+        if not facts.evidence and not wanted:
+            return quiet("no evidence is asked of this branch")
         stale = [step for step, result in facts.evidence.items() if result.stale]
         if stale:
             return failed(
@@ -35,6 +37,9 @@ class EvidenceFresh(Rule):
                 *(f"{step}: {facts.evidence[step].verdict}" for step in stale),
                 fix=run_again(facts, *stale),
             )
+        missing = [step for step in wanted if step not in facts.evidence]
+        if missing:
+            return unknown(f"not run: {', '.join(missing)}", fix="python -m scaffold evidence")
         return passed(f"{', '.join(facts.evidence)} ran on this state")
 
 
@@ -91,12 +96,10 @@ class IrAcknowledged(Rule):
     def check(self, facts: Facts) -> Answer:
         result = facts.evidence.get("corpus") or facts.evidence.get("tir-diff")
         expects = facts.kind.expects.changes_code
-        if result is None:
-            if expects is False and any(path.startswith(("src/", "tilelang/")) for path in facts.change.present):
-                return unknown(
-                    "not compared: a change of this kind is expected to leave generated code alone",
-                    fix=run_again(facts, "corpus"),
-                )
+        if result is None or result.stale:
+            if (expects is False or "corpus" in facts.kind.evidence) and any(map(is_source, facts.change.present)):
+                expected = ", which a change of this kind leaves alone," if expects is False else ""
+                return unknown(f"generated code{expected} was not compared", fix=run_again(facts, "corpus"))
             return quiet("generated code was not compared")
         differs, kernels = result.details.get("differs"), result.details.get("kernels")
         if not isinstance(differs, int):

@@ -14,7 +14,8 @@ from scaffold.contribute.preflight.rewriting import rewrite
 
 #: What people leave at the root while they work on something else.
 _STRAY = re.compile(
-    r"^(repro|bench|test|tmp|temp|debug|scratch|try|minimal|mwe|example|foo|a|t)[\w.-]*\.(py|sh|cu|cc|cpp|ipynb|txt|json)$"
+    r"^(repro|bench|test|tmp|temp|debug|scratch|try|minimal|mwe|example|foo|a|t)[\w. -]*"
+    r"\.(py|sh|cu|cc|cpp|ipynb|txt|json)$"
     r"|.*\.(log|out|err|orig|rej|patch|diff|ncu-rep|nsys-rep|tltrace|tar|gz|zip|csv|png|html|ipynb)$|^(core|nohup\.out)$|^[a-z]$",
     re.IGNORECASE,
 )

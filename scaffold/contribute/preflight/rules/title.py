@@ -18,12 +18,14 @@ _KNOWN_TAGS = (
 )
 _CONVENTIONAL = re.compile(r"^\w+(\([^)]*\))?!?:")
 _UNFINISHED = re.compile(r"^\W*(wip|draft|todo|tmp|fixup!|squash!|amend!)\b", re.IGNORECASE)
-#: Third person, past and -ing of the verbs that open upstream's subjects.
-_STEMS = "fix|add|support|remov|preserv|reject|refactor|us|bump|gat|split|mov|improv|handl|correct|skip|keep|introduc"
-_STEMS += "|expos|enabl|emit|resolv|replac|optimiz|lower|disabl|allow|align|warn|updat|simplif|reduc|prevent|chang"
-_NOT_IMPERATIVE = re.compile(
-    rf"^(?:(?:{_STEMS})(?:e?s|ies|ing|ed|ied)|add(?:ed|s|ing)|fix(?:ed|es|ing))$", re.IGNORECASE
+#: Verbs that open upstream's subjects: in the third person, in the past and as -ing they are no imperative.
+_VERBS = (
+    *("fix", "add", "support", "remove", "preserve", "reject", "refactor", "use", "bump", "gate", "split", "move"),
+    *("improve", "handle", "correct", "skip", "keep", "introduce", "expose", "enable", "emit", "resolve", "replace"),
+    *("optimize", "lower", "disable", "allow", "align", "warn", "update", "reduce", "prevent", "change"),
 )
+_STEMS = "|".join(verb.removesuffix("e") for verb in _VERBS)
+_NOT_IMPERATIVE = re.compile(rf"(?:{_STEMS})(?:e?s|ing|ed)", re.IGNORECASE)
 
 #: Shorter ones, and those with a number, are names of their own.
 _LONG_TAG = re.compile(r"[A-Za-z]{5,}")
@@ -76,7 +78,7 @@ def _about_tags(tags: tuple[str, ...], facts: Facts) -> list[str]:
 def _about_sentence(sentence: str) -> list[str]:
     first = sentence.split(maxsplit=1)[0].strip(":,")
     said = []
-    if _NOT_IMPERATIVE.match(first):
+    if _NOT_IMPERATIVE.fullmatch(first):
         said.append(f"'{first}' is no imperative: say what the change does as an order (Fix, Add, Support)")
     if sentence.endswith("."):
         said.append("the title ends in a full stop")

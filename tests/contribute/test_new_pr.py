@@ -1,0 +1,337 @@
+"""``new-pr`` from end to end on a small clone: what it writes, and all that it refuses without touching anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sources import git
+from upstreams import TEST, clone, state
+from verbs import run_verb
+
+from scaffold.builds.workspace import Workspace
+from scaffold.contribute.draft import all_drafts
+from scaffold.contribute.kinds import kinds
+from scaffold.contribute.questions import questions_for
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTILE = 'Say "no" to `rm -rf /` and $(reboot); it\'s \'\'\' and """ */ ünïcode'
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return clone(tmp_path)
+
+
+def new_pr(checkout: Path, kind: str, *argv: str) -> int:
+    return run_verb("new-pr", kind, "--checkout", str(checkout), "--yes", *argv)
+
+
+def needed(kind: str) -> list[str]:
+    """Flags without which a kind cannot be made when nobody is asked."""
+    values = {
+        "issue": "77",
+        "kernel": "gemm",
+        "pass": "FoldCasts",
+        "backend": "tpu",
+        "topic": "gemv",
+        "subsystem": "Op",
+    }
+    return [
+        word
+        for question in questions_for(kinds()[kind])
+        if not question.optional
+        for word in (question.flag.split()[0], values[question.name])
+    ]
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_kind_makes_a_branch_with_what_it_says_and_nothing_else(
+    kind: str, checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert new_pr(checkout, kind, "--title", "fold casts of casts", *needed(kind), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert git(checkout, "symbolic-ref", "--short", "HEAD").strip() == told["branch"]
+    modified = set(git(checkout, "diff", "--name-only").splitlines())
+    new = set(git(checkout, "ls-files", "--others", "--exclude-standard").splitlines())
+    assert modified | new == set(told["files"])
+    assert modified == set(told["added_to"])
+    assert git(checkout, "rev-parse", "HEAD") == git(checkout, "rev-parse", "upstream/main")
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    assert draft.kind == kind
+    assert draft.title.endswith("Fold casts of casts")
+    assert draft.body.is_file()
+    assert set(told["kept"]) == {path.name for path in draft.folder.iterdir()} - {"pr.toml"}
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_a_dry_run_writes_nothing(kind: str, checkout: Path, tmp_path: Path) -> None:
+    before = state(checkout)
+    assert new_pr(checkout, kind, "--title", "fold casts", *needed(kind), "--dry-run") == 0
+    assert state(checkout) == before
+    assert not (tmp_path / "workspace").exists()
+
+
+def test_a_hostile_title_is_text_and_nothing_else(checkout: Path, tmp_path: Path) -> None:
+    assert new_pr(checkout, "bugfix", "--title", HOSTILE) == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    assert draft.title == f"[BugFix] {HOSTILE}"
+    for path in git(checkout, "ls-files", "--others", "--exclude-standard").splitlines():
+        compile((checkout / path).read_bytes(), path, "exec")
+
+
+@pytest.mark.parametrize("slug", ["../../x", "/etc/passwd", "a b", "UPPER", "x;y", "-rf"])
+def test_a_slug_is_a_plain_word(slug: str, checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = state(checkout)
+    assert new_pr(checkout, "bugfix", "--title", "fold casts", f"--slug={slug}") == 2
+    assert state(checkout) == before
+    assert "hint:" in capsys.readouterr().err
+
+
+def dirty(root: Path) -> None:
+    (root / "src/transform/lower_tile_op.cc").write_text("int mine;\n")
+
+
+def staged(root: Path) -> None:
+    dirty(root)
+    git(root, "add", "-A")
+
+
+def detached(root: Path) -> None:
+    git(root, "checkout", "-q", "--detach")
+
+
+def taken(root: Path) -> None:
+    git(root, "branch", "fix/fold-casts")
+
+
+def no_remote(root: Path) -> None:
+    git(root, "remote", "remove", "upstream")
+
+
+def other_remote(root: Path) -> None:
+    git(root, "remote", "set-url", "upstream", "https://github.com/somebody/tilelang.git")
+
+
+def never_fetched(root: Path) -> None:
+    git(root, "update-ref", "-d", "refs/remotes/upstream/main")
+
+
+def merging(root: Path) -> None:
+    (root / ".git" / "MERGE_HEAD").write_text(git(root, "rev-parse", "HEAD"))
+
+
+def in_the_way(root: Path) -> None:
+    path = root / "testing/python/language/test_tilelang_language_fold_casts.py"
+    path.write_text("mine = 1\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said", "hint", "code"),
+    [
+        (dirty, "has changes that are in no commit: src/transform/lower_tile_op.cc", "git stash", 2),
+        (staged, "has changes that are in no commit", "git stash", 2),
+        (detached, "is detached", "git switch -c NAME", 2),
+        (taken, "the branch fix/fold-casts is there already", "git switch fix/fold-casts", 2),
+        (no_remote, "no remote of this checkout is tile-ai/tilelang", "git remote add upstream", 3),
+        (other_remote, "no remote of this checkout is tile-ai/tilelang", "git remote add upstream", 3),
+        (never_fetched, "upstream/main was never fetched", "git fetch upstream", 3),
+        (merging, "a merge is going on", "git merge --abort", 2),
+        (in_the_way, "test_tilelang_language_fold_casts.py is there already", "--slug", 2),
+    ],
+)
+def test_what_is_in_the_way_is_said_and_left_alone(
+    spoil: Callable[[Path], None],
+    said: str,
+    hint: str,
+    code: int,
+    checkout: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spoil(checkout)
+    before = state(checkout)
+    assert new_pr(checkout, "bugfix", "--title", "fold casts") == code
+    assert state(checkout) == before
+    assert not (tmp_path / "workspace" / "contributions").exists()
+    error = capsys.readouterr().err
+    assert said in error
+    assert hint in error
+
+
+def test_a_shallow_clone_is_told_what_it_lacks_and_still_gets_its_branch(
+    checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "two")
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "-q", "--depth", "1", checkout.as_uri(), str(shallow))
+    assert new_pr(shallow, "docs-fix", "--title", "mend a link", "--base", "origin/main") == 0
+    assert "git fetch --unshallow" in capsys.readouterr().err
+
+
+def test_untracked_files_that_are_not_in_the_way_stay(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (checkout / "mine.txt").write_text("mine\n")
+    assert new_pr(checkout, "bugfix", "--title", "fold casts") == 0
+    assert (checkout / "mine.txt").read_text() == "mine\n"
+    assert "not known to Git and come along: mine.txt" in capsys.readouterr().err
+
+
+def test_no_git_and_no_tilelang_are_said(tmp_path: Path, checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert new_pr(tmp_path, "bugfix", "--title", "x") == 2
+    assert "is no TileLang checkout" in capsys.readouterr().err
+
+
+def test_an_unknown_kind_names_the_nearest(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert new_pr(checkout, "bug-fix", "--title", "x") == 2
+    assert "did you mean bugfix?" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_named_with_its_flag(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert new_pr(checkout, "bugfix") == 2
+    assert "bugfix needs --title TEXT" in capsys.readouterr().err
+
+
+def test_without_a_kind_it_says_what_each_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_verb("new-pr") == 0
+    out = capsys.readouterr().out
+    assert all(kind.summary in out for kind in kinds().values())
+
+
+def test_tests_about_something_upstream_tests_already_are_added_to_that_file(checkout: Path) -> None:
+    assert new_pr(checkout, "bugfix", "--title", "fold casts", "--subsystem", "Transform", "--pass", "LowerTileOp") == 0
+    path = "testing/python/transform/test_tilelang_transform_lower_tile_op.py"
+    text = (checkout / path).read_text()
+    assert git(checkout, "diff", "--name-only").splitlines() == [path]
+    assert not git(checkout, "ls-files", "--others", "--exclude-standard")
+    assert text.count("tilelang.testing.main()") == 1
+    assert text.index("def test_one") < text.index("fold_casts") < text.index("__main__")
+    compile(text, path, "exec")
+
+
+def test_a_file_that_is_no_utf8_is_not_added_to(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = "testing/python/language/test_tilelang_language_copy.py"
+    (checkout / path).write_bytes(TEST.encode() + b"# caf\xe9\n")
+    git(checkout, "commit", "-qam", "latin")
+    git(checkout, "update-ref", "refs/remotes/upstream/main", "HEAD")
+    before = state(checkout)
+    assert new_pr(checkout, "bugfix", "--title", "fold casts", "--test-file", path) == 2
+    assert "is not UTF-8: byte" in capsys.readouterr().err
+    assert state(checkout) == before
+
+
+def test_a_branch_that_is_there_is_adopted_without_a_file_in_the_checkout(checkout: Path, tmp_path: Path) -> None:
+    git(checkout, "switch", "-q", "-c", "my-own-name")
+    (checkout / "src/transform/lower_tile_op.cc").write_text("int mended;\n")
+    git(checkout, "commit", "-qam", "mend it")
+    before = state(checkout)
+    assert new_pr(checkout, "bugfix", "--title", "mend it", "--adopt") == 0
+    assert state(checkout) == before
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    assert (draft.branch, draft.title) == ("my-own-name", "[BugFix][Transform] Mend it")
+
+
+def test_a_failing_script_becomes_the_repro(checkout: Path, tmp_path: Path) -> None:
+    script = tmp_path / "fails.py"
+    script.write_text("text = '''\"\"\" \\\\n $(x)'''\nraise ValueError('off by 3')\n")
+    assert new_pr(checkout, "bugfix", "--title", "mend it", "--from-failure", str(script)) == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    done = subprocess.run([sys.executable, draft.repro], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1][:11]) == (1, "reproduces:"), done
+    assert "off by 3" in done.stdout
+
+
+def test_a_failing_script_that_is_none_is_refused(
+    checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "bad.py"
+    script.write_bytes(b"x = '\xe9'\n")
+    before = state(checkout)
+    assert new_pr(checkout, "bugfix", "--title", "x y", "--from-failure", str(script)) == 2
+    assert "is not UTF-8" in capsys.readouterr().err
+    assert new_pr(checkout, "bugfix", "--title", "x y", "--from-failure", str(tmp_path / "none.py")) == 2
+    assert state(checkout) == before
+
+
+def test_ctrl_c_in_the_questions_changes_nothing(checkout: Path, tmp_path: Path) -> None:
+    before = state(checkout)
+    leader, follower = os.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "scaffold", "new-pr", "bugfix", "--checkout", str(checkout)],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        cwd=ROOT,
+        env={**os.environ, "SCAFFOLD_WORKSPACE": str(tmp_path / "workspace")},
+        start_new_session=True,
+    )
+    os.close(follower)
+    said = _read(leader, until=b"title")
+    child.send_signal(signal.SIGINT)
+    said += _read(leader)
+    os.close(leader)
+    assert child.wait(timeout=60) == 130, said
+    assert b"interrupted" in said
+    assert state(checkout) == before
+    assert not (tmp_path / "workspace" / "contributions").exists()
+
+
+def _read(terminal: int, until: bytes = b"") -> bytes:
+    """What comes until a word, or until the other end is closed; never longer than a minute."""
+    said = b""
+    while not until or until not in said:
+        if not select.select([terminal], [], [], 60)[0]:
+            break
+        try:
+            said += os.read(terminal, 1000)
+        except OSError:
+            break
+    return said
+
+
+def test_a_failure_while_writing_takes_everything_back(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from scaffold.contribute import upstream
+
+    before, calls = state(checkout), []
+
+    def write(path: Path, data: bytes) -> None:
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    monkeypatch.setattr(upstream, "write_atomically", write)
+    assert new_pr(checkout, "pass", "--title", "fold casts", *needed("pass")) == 130
+    assert len(calls) >= 2
+    monkeypatch.undo()
+    assert state(checkout) == before
+
+
+def test_the_script_is_the_verb(checkout: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            ROOT / "scripts" / "new_pr.py",
+            "docs-fix",
+            "--checkout",
+            checkout,
+            "--title",
+            "Mend",
+            "--dry-run",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("~ [Docs] Mend")
