@@ -1,0 +1,260 @@
+"""Evidence: tests on both sides, what is stale, what the description says. This interpreter is both builds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from sources import git
+from upstreams import clone
+from verbs import run_verb
+
+from scaffold.builds.build import Build
+from scaffold.builds.workspace import Workspace
+from scaffold.contribute.change import read_change
+from scaffold.contribute.draft import Draft, all_drafts
+from scaffold.contribute.evidence import run as run_module
+from scaffold.contribute.evidence import steps, testing
+from scaffold.contribute.evidence.model import SideRecord
+from scaffold.contribute.evidence.sides import Sides, names_of
+from scaffold.contribute.evidence.store import read_evidence, read_results
+from scaffold.contribute.evidence.testing import TestsOnBoth, run_on_both
+from scaffold.corpus.examples.facts import BuildFacts
+from scaffold.progress import Progress
+from scaffold.verbs import Said
+
+QUIET = Progress(verbosity=-1)
+SIDES = Sides(Build("git:base", sys.executable), Build("worktree:here", sys.executable))
+FACTS = BuildFacts("x", "0.1.15", "2.11", sys.version_info[:2], frozenset({"pytest"}), 0)
+VALUE = "src/value.txt"
+TEST = "testing/python/language/test_tilelang_language_value.py"
+#: Reads a file of the tree it lies in, as tests of upstream's scripts do.
+READS = """import pathlib
+
+import pytest
+
+VALUE = pathlib.Path(__file__).parents[3] / "src/value.txt"
+
+
+def test_value():
+    assert VALUE.read_text() == "2"
+
+
+def test_always():
+    pass
+
+
+def test_never():
+    raise OSError("no such GPU here")
+
+
+@pytest.mark.skip(reason="needs a GPU")
+def test_gpu():
+    pass
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """On a branch that mends ``src/value.txt`` and tests it; ``test_never`` is upstream's own."""
+    monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
+    monkeypatch.setattr(testing, "facts_of", lambda build, python: FACTS)
+    monkeypatch.setattr(testing, "find_gpus", list)
+    root = clone(tmp_path)
+    (root / VALUE).write_text("1")
+    (root / TEST).write_text('def test_never():\n    raise OSError("no such GPU here")\n')
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "base")
+    git(root, "update-ref", "refs/remotes/upstream/main", "HEAD")
+    git(root, "switch", "-qc", "fix/value")
+    (root / VALUE).write_text("2")
+    (root / TEST).write_text(READS)
+    return root
+
+
+def both_of(checkout: Path, tmp_path: Path, *paths: str) -> TestsOnBoth:
+    change = read_change(checkout, "upstream/main")
+    return run_on_both(paths or (TEST,), change, SIDES, Workspace(tmp_path / "workspace"), QUIET, timeout_s=60)
+
+
+def test_each_side_runs_in_its_own_tree_with_the_tests_of_the_branch(checkout: Path, tmp_path: Path) -> None:
+    both = both_of(checkout, tmp_path)
+    words = {row.test: (row.baseline, row.candidate) for row in both.rows}
+    assert words == {
+        "test_value": ("failed", "passed"),
+        "test_always": ("passed", "passed"),
+        "test_never": ("failed", "failed"),
+        "test_gpu": ("skipped", "skipped"),
+    }
+    assert [row.test for row in both.mended] == ["test_value"]
+    assert [row.test for row in both.failing_on_both] == ["test_never"]
+    assert not both.broken
+    assert not list((tmp_path / "workspace" / "tmp").iterdir())
+
+
+def test_a_test_the_branch_adds_and_that_fails_on_both_sides_is_broken(checkout: Path, tmp_path: Path) -> None:
+    (checkout / TEST).write_text("def test_added():\n    assert False\n")
+    assert [row.test for row in both_of(checkout, tmp_path).broken] == ["test_added"]
+
+
+def test_a_file_that_cannot_be_collected_is_told_once(checkout: Path, tmp_path: Path) -> None:
+    (checkout / TEST).write_text("import surely_not_here\n")
+    (row,) = both_of(checkout, tmp_path).rows
+    assert (row.test, row.baseline, row.candidate) == ("", "failed", "failed")
+    assert "surely_not_here" in row.reason
+
+
+def test_a_file_of_skipped_tests_is_nothing_that_ran(checkout: Path, tmp_path: Path) -> None:
+    (checkout / TEST).write_text(
+        "import pytest\n\n\n@pytest.mark.skip(reason='needs a GPU')\ndef test_a():\n    pass\n"
+    )
+    assert not both_of(checkout, tmp_path).ran
+
+
+def test_the_checkout_is_only_read(checkout: Path, tmp_path: Path) -> None:
+    before = git(checkout, "status", "--porcelain", "--ignored")
+    both_of(checkout, tmp_path)
+    assert git(checkout, "status", "--porcelain", "--ignored") == before
+
+
+def adopt(checkout: Path, tmp_path: Path) -> Draft:
+    argv = (
+        "new-pr",
+        "bugfix",
+        "--adopt",
+        "--checkout",
+        str(checkout),
+        "--title",
+        "mend it",
+        "--kernel",
+        "gemm",
+        "--yes",
+    )
+    assert run_verb(*argv) == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    return draft
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Verbs that were asked; each says that it cannot."""
+    verbs: list[str] = []
+
+    def ask(verb: str, words: list[str], folder: Path, progress: Progress) -> Said:
+        verbs.append(verb)
+        document = {"verdict": {"outcome": "identical", "headline": "identical at every pass", "details": []}}
+        return Said(json.dumps(document).encode()) if "gemm" in words[:1] else Said(missing="no corpus here")
+
+    monkeypatch.setattr(steps, "ask_verb", ask)
+    monkeypatch.setattr(run_module, "make_sides", lambda *a: SIDES)
+    monkeypatch.setattr(run_module, "record_of", lambda build, workspace: SideRecord(name=build.name, version="0.1.15"))
+    return verbs
+
+
+def evidence(checkout: Path, *argv: str) -> int:
+    return run_verb("evidence", "--checkout", str(checkout), *argv)
+
+
+def test_the_description_says_what_was_found_and_what_was_not_run(
+    checkout: Path, tmp_path: Path, asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    draft = adopt(checkout, tmp_path)
+    capsys.readouterr()
+    assert evidence(checkout) == 0
+    out = capsys.readouterr().out
+    assert "1 of them fails on the base revision" in " ".join(out.split())
+    assert out.splitlines()[-1] == f"next: python -m scaffold preflight --checkout {checkout}"
+    body = draft.body.read_text()
+    assert "| `test_value` | failed | passed |" in body
+    assert "identical at every pass" in body
+    assert "- Repro: there is no repro.py beside the draft" in body
+    assert "- Other kernels: no corpus here" in body
+    assert "nothing ran on a GPU" in body
+    assert str(tmp_path) not in body
+    results = read_results(draft, read_change(checkout, "upstream/main"))
+    assert results["tests"].details["fails_on_base"] is True
+    assert results["tests"].details["passes_now"] is True
+    assert not results["tests"].stale
+    assert "corpus" not in results
+
+
+def test_only_what_is_stale_is_run_again(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
+    draft = adopt(checkout, tmp_path)
+    assert evidence(checkout) == 0
+    asked.clear()
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "the same, committed")
+    assert evidence(checkout) == 0
+    assert asked == ["tir-diff"], "what could not be run is tried again: the corpus"
+    first = read_evidence(draft)
+    (checkout / VALUE).write_text("3")
+    assert read_results(draft, read_change(checkout, "upstream/main"))["tests"].stale
+    assert evidence(checkout) == 0
+    again = read_evidence(draft)
+    assert first
+    assert again
+    assert again.steps["tests"].at > first.steps["tests"].at
+    assert again.steps["tests"].finding
+
+
+def test_what_a_person_wrote_stays(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
+    draft = adopt(checkout, tmp_path)
+    draft.body.write_text(draft.body.read_text().replace("## Root cause", "## Root cause\n\nMine, ünchanged."))
+    assert evidence(checkout) == 0
+    assert "Mine, ünchanged." in draft.body.read_text()
+
+
+def test_a_change_of_nothing_that_is_built_compares_no_code(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
+    git(checkout, "checkout", "-q", "--", VALUE)
+    draft = adopt(checkout, tmp_path)
+    assert evidence(checkout) == 0
+    assert not asked
+    record = read_evidence(draft)
+    assert record
+    assert record.steps["corpus"].not_run.startswith("no file that TileLang is built of")
+    change = read_change(checkout, "upstream/main")
+    assert len(set(names_of(change, generates=False, baseline="", candidate=""))) == 1
+
+
+def test_check_fails_where_a_reader_should_look(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
+    adopt(checkout, tmp_path)
+    (checkout / TEST).write_text("def test_added():\n    assert False\n")
+    assert evidence(checkout, "--check") == 1
+    assert evidence(checkout) == 0
+
+
+def test_a_branch_without_a_draft_and_a_kernel_that_is_none_are_said(
+    checkout: Path, tmp_path: Path, asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evidence(checkout) == 2
+    assert "--adopt" in capsys.readouterr().err
+    draft = adopt(checkout, tmp_path)
+    (draft.folder / "pr.toml").write_text((draft.folder / "pr.toml").read_text().replace('"gemm"', '"gem"'))
+    assert evidence(checkout) == 2
+    assert "did you mean gemv, gemm" in capsys.readouterr().err
+    (draft.folder / "pr.toml").write_text("kind = \n")
+    assert evidence(checkout) == 2
+    assert "pr.toml cannot be read" in capsys.readouterr().err
+
+
+def test_what_the_change_touches_is_said_with_the_reason(
+    checkout: Path, tmp_path: Path, asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    adopt(checkout, tmp_path)
+    capsys.readouterr()
+    assert evidence(checkout, "--impact", "--json") == 0
+    lines = {(line["what"], line["name"]): line["because"] for line in json.loads(capsys.readouterr().out)["impact"]}
+    assert lines["test", TEST] == "changed on fix/value"
+    assert not asked
+
+
+def test_pictures_are_copied_and_their_absence_is_said(
+    checkout: Path, tmp_path: Path, asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    adopt(checkout, tmp_path)
+    assert evidence(checkout, "--post-image", str(tmp_path / "images")) == 2
+    assert "there is no picture to post" in capsys.readouterr().err
