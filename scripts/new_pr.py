@@ -19,6 +19,8 @@ _NEEDED = ("git", "jinja2", "msgspec", "tomlkit", "filelock", "packaging")
 
 
 def main() -> int:
+    # Beside the kit, where its nox sessions keep theirs, wherever this is typed.
+    os.environ.setdefault("SCAFFOLD_WORKSPACE", str(ROOT / "workspace"))
     sys.path.insert(0, str(ROOT))
     if not all(_has(name) for name in _NEEDED):
         return _in_own_environment()

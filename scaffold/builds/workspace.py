@@ -1,5 +1,7 @@
 """Where the kit keeps what it makes: one folder, ``workspace/`` unless ``--workspace`` or ``SCAFFOLD_WORKSPACE`` say.
 
+In a checkout of TileLang it is the kit's own ``workspace/``: nothing of ours lies among the user's files.
+
 ::
 
     workspace/
@@ -9,6 +11,8 @@
       thirdparty/            TVM and CUTLASS, shared by every build from source that has the same
       tilelang/              a clone of upstream: the user's checkout, of which only objects and refs are ours
       git/                   what was fetched from other Git URLs
+      contributions/         drafts of pull requests: pr.toml, description, repro, evidence
+      preflight/             what preflight installed: environments of upstream's hooks and of its docs
       corpus/                what scripts and the zoo came to, by build: for many kernels at once
       bench/                 every sample of every benchmark
       profiles/              raw reports of the last profile of each kernel and side
@@ -38,7 +42,7 @@ class Workspace:
 
     @classmethod
     def at(cls, folder: str | None) -> Workspace:
-        return cls(Path(folder or os.environ.get("SCAFFOLD_WORKSPACE") or "workspace").resolve())
+        return cls(Path(folder or os.environ.get("SCAFFOLD_WORKSPACE") or _default()).resolve())
 
     @property
     def builds(self) -> Path:
@@ -95,3 +99,10 @@ class Workspace:
             yield
         finally:
             lock.release()
+
+
+def _default() -> Path:
+    """``workspace`` in the current folder; in a checkout of TileLang, which is not the kit's to write in, the kit's."""
+    here, kit = Path.cwd(), Path(__file__).parents[2]
+    in_tilelang = any((folder / "tilelang" / "__init__.py").is_file() for folder in (here, *here.parents))
+    return kit / "workspace" if in_tilelang and (kit / "pyproject.toml").is_file() else Path("workspace")

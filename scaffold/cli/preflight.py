@@ -71,7 +71,8 @@ def run(argv: Sequence[str]) -> int:
     command = _next(namespace, facts, checked, ticked)
     if facts.draft and not (selection.only or selection.skip):
         failed = [item.rule.id for item in checked if item.answer.word == "failed"]
-        write_preflight(facts.draft, facts.change.head, failed)
+        # What was looked at is no commit yet where something is not committed: it vouches for none.
+        write_preflight(facts.draft, "" if facts.change.uncommitted else facts.change.head, failed)
     report = report_of(facts, checked, ticked, fixed=fixed, next_command=command, guessed=guessed)
     _emit(_as_run(report), output, everything=namespace.verbose)
     return exit_for(finding=report.failed)
