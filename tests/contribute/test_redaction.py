@@ -19,7 +19,7 @@ from scaffold.contribute.redaction import Redactor, describe
 HOME, USER, HOST = "/home/leiwang7", "leiwang7", "gpu-07.corp.example"
 WORKSPACE, CHECKOUT = "/home/leiwang7/kit/workspace", "/home/leiwang7/src/tilelang"
 OURS = Redactor(home=HOME, user=USER, host=HOST, workspace=WORKSPACE, checkout=CHECKOUT)
-ROOTS = Redactor(home="/root", user="root", host="ubuntu", workspace="/work/main/workspace", checkout="/work/tilelang")
+ROOTS = Redactor(home="/root", user="root", host="ubuntu", workspace="/srv/kit/workspace", checkout="/work/tilelang")
 SHORT = Redactor(home="/home/max", user="max", host="localhost")
 WINDOWS = Redactor(home=r"C:\Users\Lei Wang", user="Lei Wang", host="LEIS-PC", checkout=r"C:\Users\Lei Wang\tilelang")
 
@@ -181,7 +181,7 @@ def test_a_name_that_is_a_word_stays_in_text(text: str, by: Redactor) -> None:
     [
         (ROOTS, "/root/x, root@ubuntu:/# ls", "~/x, <user>@<host>:/# ls"),
         (ROOTS, "-I/root/include /usr/root/x src/root/y", "-I~/include /usr/root/x src/root/y"),
-        (ROOTS, "file:///work/main/workspace/a", "file://$WORKSPACE/a"),
+        (ROOTS, "file:///srv/kit/workspace/a", "file://$WORKSPACE/a"),
         (SHORT, "/home/max/x /scratch/max/y max@box:~/z", "~/x /scratch/<user>/y <user>@box:~/z"),
         (SHORT, "/tmp/pytest-of-max/a", "/tmp/pytest-of-<user>/a"),
         (WINDOWS, r"c:\users\lei wang\tilelang\x on leis-pc", r"$TILELANG\x on <host>"),
