@@ -19,7 +19,7 @@ from scaffold.contribute.evidence import run as run_module
 from scaffold.contribute.evidence import steps, testing
 from scaffold.contribute.evidence.model import SideRecord
 from scaffold.contribute.evidence.sides import Sides, names_of
-from scaffold.contribute.evidence.store import read_evidence, read_results
+from scaffold.contribute.evidence.store import read_evidence, read_not_run, read_results
 from scaffold.contribute.evidence.testing import TestsOnBoth, run_on_both
 from scaffold.corpus.examples.facts import BuildFacts
 from scaffold.progress import Progress
@@ -180,6 +180,7 @@ def test_the_description_says_what_was_found_and_what_was_not_run(
     assert results["tests"].details["passes_now"] is True
     assert not results["tests"].stale
     assert "corpus" not in results
+    assert read_not_run(draft, read_change(checkout, "upstream/main"))["corpus"] == "no corpus here"
 
 
 def test_only_what_is_stale_is_run_again(checkout: Path, tmp_path: Path, asked: list[str]) -> None:

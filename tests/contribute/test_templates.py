@@ -294,6 +294,7 @@ def test_a_body_is_one_that_preflight_and_evidence_can_read(kind: Kind, title: s
     assert body.count("<!-- evidence:") == len(names) == body.count("<!-- end evidence -->")
     assert set(blocks(body).values()) <= {NOT_RUN}
     assert body.count("<!-- write:") == len(unwritten(body)) > 0
+    assert "\n\n\n" not in body
     assert sections(body)[0] == "Summary"
     assert len(set(sections(body))) == len(sections(body))
     assert (f"Fixes #{context['issue']}\n" in body) == bool(context["issue"])
@@ -421,6 +422,50 @@ def test_a_repro_without_a_script_says_when_there_is_nothing_to_run_it_on(tmp_pa
     ran = subprocess.run([sys.executable, "-I", "-S", str(path)], capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     assert ran.stdout.startswith("cannot tell: No module named")
+
+
+READS_ITSELF = """import inspect
+import sys
+
+
+def kernel():
+    return "its own text"
+
+
+assert "its own text" in inspect.getsource(kernel)
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        ("print('fine')", "passed"),
+        ("raise ValueError('x')", "failed"),
+        ("raise RuntimeError('No CUDA GPUs are available')", "skipped"),
+    ],
+)
+def test_a_failing_script_is_a_test_that_runs_it_as_a_file(ending: str, outcome: str, tmp_path: Path) -> None:
+    """TileLang asks Python for the source of what it compiles; there is none for ``python -c``."""
+    kind = kinds()["bugfix"]
+    context = context_of(kind, "Sum rows", {"repro_source": READS_ITSELF + ending})
+    (text,) = written_tests(kind, context).values()
+    tree = ast.parse(text)
+    tree.body = [
+        node
+        for node in tree.body
+        if (isinstance(node, ast.Import) and node.names[0].name in {"os", "re", "subprocess", "sys", "pytest"})
+        or (isinstance(node, ast.FunctionDef) and node.name.endswith("_scenario"))
+    ]
+    names: dict[str, Any] = {}
+    exec(compile(tree, "test", "exec"), names)
+    try:
+        names["test_sum_rows_scenario"](tmp_path)
+    except AssertionError:
+        assert outcome == "failed"
+    except pytest.skip.Exception:
+        assert outcome == "skipped"
+    else:
+        assert outcome == "passed"
 
 
 LISTS = sorted(checklists_folder().glob("*.md"))

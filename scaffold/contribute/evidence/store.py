@@ -71,6 +71,16 @@ def read_results(draft: Draft, change: Change) -> dict[str, StepResult]:
     }
 
 
+def read_not_run(draft: Draft, change: Change) -> dict[str, str]:
+    """Step -> why it was not run when it was asked for on this state of the change."""
+    record = read_evidence(draft)
+    return {
+        name: step.not_run
+        for name, step in (record.steps if record else {}).items()
+        if step.not_run and step.key.startswith(_prefix(step, draft, change))
+    }
+
+
 def full_key(step: Step, draft: Draft, change: Change, *more: str) -> str:
     """:func:`step_key` of the change, and behind it one of how it is run, which only ``evidence`` itself compares."""
     how = hashlib.sha256("\0".join(more).encode()).hexdigest()[:16]

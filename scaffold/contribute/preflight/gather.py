@@ -12,7 +12,7 @@ from scaffold.builds.source.worktree import find_checkout
 from scaffold.builds.workspace import Workspace
 from scaffold.contribute.change import Change, current_branch, read_change
 from scaffold.contribute.draft import Draft, find_draft
-from scaffold.contribute.evidence.store import read_results
+from scaffold.contribute.evidence.store import read_not_run, read_results
 from scaffold.contribute.kinds import Kind, find_kind, kinds
 from scaffold.contribute.preflight.model import Facts, StepResult
 from scaffold.contribute.preflight.rules.evidence import claims_speed
@@ -77,6 +77,7 @@ def gather(workspace: Workspace, asked: Asked, progress: Progress) -> Facts:
         title=title,
         body=_body(draft),
         evidence=_evidence(draft, change),
+        not_run=read_not_run(draft, change) if draft else {},
         tools=tools,
         run=make_runner(root, tools / _SCRATCH, progress),
     )

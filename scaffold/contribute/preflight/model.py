@@ -101,6 +101,8 @@ class Facts:
         The description as it stands; empty where there is none yet.
     evidence
         Step -> what evidence found; no entry for what was not run.
+    not_run
+        Step -> why ``evidence``, asked on this state of the change, did not run it.
     tools
         A folder of the kit's workspace in which rules may keep what they install (environments of pre-commit).
     """
@@ -113,6 +115,7 @@ class Facts:
     evidence: Mapping[str, StepResult]
     tools: Path
     run: RunTool
+    not_run: Mapping[str, str] = field(default_factory=dict)
 
 
 class Rule(ABC):

@@ -84,6 +84,7 @@ class Branch:
     issue: int | None = None
     with_draft: bool = True
     evidence: dict[str, StepResult] = field(default_factory=dict)
+    not_run: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def at(cls, folder: Path) -> Branch:
@@ -131,6 +132,7 @@ class Branch:
             title=self.title,
             body=self.body,
             evidence=self.evidence,
+            not_run=self.not_run,
             tools=self.tools,
             run=make_runner(self.root, self.tools / "logs", QUIET),
         )

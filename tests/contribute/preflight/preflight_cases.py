@@ -131,6 +131,13 @@ EVIDENCE = (
     Case("evidence-fresh", "quiet", "none"),
     Case("evidence-fresh", "unknown", "none yet", prepare=having(kind=SHOWN), says="tests, corpus"),
     Case("evidence-fresh", "quiet", "no draft", prepare=having(kind=SHOWN, with_draft=False)),
+    Case(
+        "evidence-fresh",
+        "passed",
+        "tried, and not for this change",
+        prepare=having(kind=SHOWN, not_run={"tests": "none is about it", "corpus": "nothing that is built is changed"}),
+        says="corpus not run: nothing that is built is changed",
+    ),
     Case("evidence-fresh", "passed", "of now", prepare=evident(tests=GOOD)),
     Case("evidence-fresh", "failed", "stale", prepare=evident(tests=ran("passed", stale=True)), says="--only tests"),
     Case("tests-pass", "quiet", "no test", SOURCE),

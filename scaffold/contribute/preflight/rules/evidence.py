@@ -37,10 +37,12 @@ class EvidenceFresh(Rule):
                 *(f"{step}: {facts.evidence[step].verdict}" for step in stale),
                 fix=run_again(facts, *stale),
             )
-        missing = [step for step in wanted if step not in facts.evidence]
+        missing = [step for step in wanted if step not in facts.evidence and step not in facts.not_run]
         if missing:
             return unknown(f"not run: {', '.join(missing)}", fix="python -m scaffold evidence")
-        return passed(f"{', '.join(facts.evidence)} ran on this state")
+        told = [f"{', '.join(facts.evidence)} ran on this state"] if facts.evidence else []
+        told += [f"{step} not run: {why}" for step, why in facts.not_run.items() if step in wanted]
+        return passed("; ".join(told))
 
 
 class TestsPass(Rule):
