@@ -369,6 +369,14 @@ def test_a_pass_is_registered_under_the_name_its_wrapper_and_test_use(name: str)
     assert max(map(len, source.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("backend", ["cuda", "hip", "metal", "webgpu", "cpu", "c", "my-npu"])
+def test_a_backend_is_launched_with_threads_where_its_dialect_has_them(backend: str) -> None:
+    """Since TileLang 0.1.15 the shared ``T.Kernel``, and so a new dialect's and the CPU's, takes the grid alone."""
+    kind = kinds()["backend"]
+    (text,) = written_tests(kind, context_of(kind, TITLES["plain"], {"backend": backend})).values()
+    assert ("threads=threads" in text) == (backend in ("cuda", "hip", "metal", "webgpu"))
+
+
 def _reproduce(source: str, error: str, tmp_path: Path) -> tuple[int, str]:
     """What a bug's repro says of a script, with no package of this environment in reach."""
     kind = kinds()["bugfix"]
