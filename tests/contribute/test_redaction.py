@@ -19,7 +19,7 @@ from scaffold.contribute.redaction import Redactor, describe
 HOME, USER, HOST = "/home/leiwang7", "leiwang7", "gpu-07.corp.example"
 WORKSPACE, CHECKOUT = "/home/leiwang7/kit/workspace", "/home/leiwang7/src/tilelang"
 OURS = Redactor(home=HOME, user=USER, host=HOST, workspace=WORKSPACE, checkout=CHECKOUT)
-ROOTS = Redactor(home="/root", user="root", host="ubuntu", workspace="/srv/kit/workspace", checkout="/work/tilelang")
+ROOTS = Redactor(home="/root", user="root", host="ubuntu", workspace="/srv/kit/workspace", checkout="/srv/tilelang")
 SHORT = Redactor(home="/home/max", user="max", host="localhost")
 WINDOWS = Redactor(home=r"C:\Users\Lei Wang", user="Lei Wang", host="LEIS-PC", checkout=r"C:\Users\Lei Wang\tilelang")
 
