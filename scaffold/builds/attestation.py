@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,15 @@ def read_attestation(workspace: Workspace, name: str) -> Attestation | None:
         return msgspec.json.decode(path_of(workspace, name).read_bytes(), type=Attestation)
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def tilelang_version(name: str, attestation: Attestation | None) -> str:
+    """The TileLang a build is, as attested, else as it is called."""
+    return attestation.tilelang_version if attestation else name.partition(":")[2]
+
+
+def commit_words(short: Mapping[str, str]) -> list[str]:
+    """The commit of a build from source, by its :meth:`Attestation.short` form; nothing for others."""
+    if not (commit := short.get("commit")):
+        return []
+    return [f"commit {commit[:12]}{', with uncommitted changes' if short.get('dirty') == 'yes' else ''}"]

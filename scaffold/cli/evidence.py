@@ -33,7 +33,7 @@ from scaffold.contribute.redaction import describe
 from scaffold.errors import ExitCode, OutputFolderError, UsageError
 from scaffold.kernels.resolve import resolve
 from scaffold.kernels.spec import Settings
-from scaffold.progress import Progress
+from scaffold.report.corpus_words import many
 from scaffold.report.evidence_text import print_evidence, render_evidence_text
 from scaffold.report.evidence_view import EvidenceReport, Line, StepRow
 from scaffold.report.terminal import make_console
@@ -63,9 +63,7 @@ def run(argv: Sequence[str]) -> int:
         return int(ExitCode.OK)
     brought = bring(current.draft, current.change, current.kind, asked, workspace, progress)
     images = _post(current, brought, Path(namespace.post_image)) if namespace.post_image else ()
-    baseline = asked.baseline or (brought.record.baseline.name if brought.record.baseline else "")
-    impact = impact_of(current.change, workspace, Progress(verbosity=-1), baseline=baseline)
-    _emit(_report(current, brought, impact, namespace, images), output)
+    _emit(_report(current, brought, namespace, images), output)
     return exit_for(finding=namespace.check and any(step.finding for step in brought.record.steps.values()))
 
 
@@ -113,7 +111,7 @@ def _check_kernels(current: Current) -> None:
 
 def _planned(current: Current, impact: Impact, asked: Asked, argv: Sequence[str]) -> EvidenceReport:
     told = ", ".join(wanted_steps(current.kind, asked)) or "nothing"
-    changed = f"{_counted(len(current.change.files), 'file')} changed since {current.change.base_ref}"
+    changed = f"{many(len(current.change.files), 'file')} changed since {current.change.base_ref}"
     return EvidenceReport(
         headline=f"{changed}; would run {told}",
         finding=False,
@@ -123,10 +121,6 @@ def _planned(current: Current, impact: Impact, asked: Asked, argv: Sequence[str]
         notes=(),
         next_command=command_line("evidence", *[word for word in argv if word not in ("--impact", "--dry-run")]),
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _impact_lines(impact: Impact) -> tuple[Line, ...]:
@@ -149,7 +143,6 @@ def _impact_lines(impact: Impact) -> tuple[Line, ...]:
 def _report(
     current: Current,
     brought: Brought,
-    impact: Impact,
     namespace: argparse.Namespace,
     images: Sequence[str],
 ) -> EvidenceReport:
@@ -174,7 +167,7 @@ def _report(
         finding=bool(looks),
         title=current.draft.title,
         steps=tuple(_row(step, step.step in brought.kept) for step in steps),
-        impact=_impact_lines(impact),
+        impact=_impact_lines(brought.impact),
         notes=(f"description: {near(current.draft.body)}", *notes),
         next_command=command_line("preflight", *(["--checkout", namespace.checkout] if namespace.checkout else [])),
     )

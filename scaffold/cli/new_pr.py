@@ -12,7 +12,7 @@ from pathlib import Path
 from scaffold.builds.source.worktree import find_checkout
 from scaffold.builds.workspace import Workspace
 from scaffold.cli.options import Parser, add_common, command_line, near, progress_of
-from scaffold.contribute.failing import read_failure
+from scaffold.contribute.failing import FailingCase, read_failure
 from scaffold.contribute.kinds import Kind, find_kind, kinds
 from scaffold.contribute.new_pr import Plan, Request, carry_out, describe, make_plan
 from scaffold.contribute.questions import ask_all, require_all
@@ -31,7 +31,7 @@ def run(argv: Sequence[str]) -> int:
     workspace = Workspace.at(namespace.workspace)
     repo = open_checkout(find_checkout(namespace.checkout or "", workspace).root)
     failing = read_failure(Path(namespace.from_failure)) if namespace.from_failure else None
-    given = _given(namespace, kind)
+    given = _given(namespace)
     if namespace.yes or namespace.json or not sys.stdin.isatty():
         require_all(kind, given)
         answers = given
@@ -78,7 +78,7 @@ def _parser() -> Parser:
     return parser
 
 
-def _given(namespace: argparse.Namespace, kind: Kind) -> dict[str, str]:
+def _given(namespace: argparse.Namespace) -> dict[str, str]:
     """What the command line says; an empty answer to what it says nothing of comes from the questions."""
     named = {
         "title": namespace.title,
@@ -89,13 +89,12 @@ def _given(namespace: argparse.Namespace, kind: Kind) -> dict[str, str]:
         "backend": namespace.backend,
         "topic": namespace.topic,
     }
-    del kind
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _request(kind: Kind, answers: dict[str, str], namespace: argparse.Namespace, failing: object) -> Request:
-    from scaffold.contribute.failing import FailingCase
-
+def _request(
+    kind: Kind, answers: dict[str, str], namespace: argparse.Namespace, failing: FailingCase | None
+) -> Request:
     issue = answers.get("issue", "").lstrip("#")
     if issue and not issue.isdigit():
         raise UsageError(
@@ -103,14 +102,13 @@ def _request(kind: Kind, answers: dict[str, str], namespace: argparse.Namespace,
         )
     for target in namespace.target:
         parse_target(target)
-    case = failing if isinstance(failing, FailingCase) else None
     kernels = tuple(filter(None, answers.get("kernel", "").split(",")))
     return Request(
         kind=kind,
         title=answers["title"],
         issue=int(issue) if issue else None,
         subsystem=_word(answers.get("subsystem", ""), "--subsystem"),
-        kernels=kernels or ((case.kernel,) if case and case.kernel else ()),
+        kernels=kernels or ((failing.kernel,) if failing and failing.kernel else ()),
         targets=tuple(normal_label(target) for target in namespace.target),
         pass_name=_word(answers.get("pass", "").rpartition(".")[2], "--pass"),
         backend=_word(answers.get("backend", ""), "--backend"),
@@ -119,7 +117,7 @@ def _request(kind: Kind, answers: dict[str, str], namespace: argparse.Namespace,
         branch=namespace.branch or "",
         base=namespace.base or "",
         test_file=namespace.test_file or "",
-        failing=case,
+        failing=failing,
         adopt=namespace.adopt,
     )
 

@@ -17,6 +17,7 @@ from scaffold.contribute.opening import UPSTREAM, Opening, prepare
 from scaffold.contribute.posting import Posted, body_file, create_command, edit_command, post
 from scaffold.contribute.redaction import Redactor, describe
 from scaffold.errors import ExitCode, UsageError
+from scaffold.report.corpus_words import many
 
 _MOST_FILES = 40
 _GPU_TESTS = (
@@ -126,7 +127,7 @@ def _pushed(opening: Opening) -> Iterator[str]:
     new = (
         f"{opening.branch} is not there yet"
         if count is None
-        else f"it lacks {_many(count, 'commit')}"
+        else f"it lacks {many(count, 'commit')}"
         if count
         else "it has them all"
     )
@@ -136,7 +137,7 @@ def _pushed(opening: Opening) -> Iterator[str]:
     for path, letter in opening.files[:_MOST_FILES]:
         yield f"    {letter} {path}"
     if len(opening.files) > _MOST_FILES:
-        yield f"    and {_many(len(opening.files) - _MOST_FILES, 'file')} more"
+        yield f"    and {many(len(opening.files) - _MOST_FILES, 'file')} more"
 
 
 def _warnings(opening: Opening) -> Iterator[str]:
@@ -156,7 +157,7 @@ def _warnings(opening: Opening) -> Iterator[str]:
     if opening.branch == opening.base:
         yield f"  ! the branch is called {opening.base}: a fork has one of that name, for one pull request"
     if opening.behind:
-        yield f"  · {opening.base} has {_many(opening.behind, 'commit')} that the branch does not have"
+        yield f"  · {opening.base} has {many(opening.behind, 'commit')} that the branch does not have"
 
 
 def _pictures(opening: Opening) -> Iterator[str]:
@@ -215,10 +216,6 @@ def _document(opening: Opening, posted: Posted | None, draft: Draft) -> dict[str
         "url": posted.url or None if posted else None,
         "existed": posted.existed if posted else False,
     }
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _plain(text: str) -> str:

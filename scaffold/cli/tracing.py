@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scaffold.builds.attestation import read_attestation
+from scaffold.builds.attestation import commit_words, read_attestation, tilelang_version
 from scaffold.builds.build import Build
 from scaffold.builds.capture import DEFAULT_TIMEOUT_S, CaptureOptions, capture
 from scaffold.builds.content import content_digest
@@ -61,18 +61,13 @@ def open_session(namespace: argparse.Namespace, progress: Progress, argv: tuple[
 
 def version_of(build: Build, workspace: Workspace) -> str:
     """The TileLang a build is, as attested, else as it is called."""
-    attestation = read_attestation(workspace, build.name)
-    return attestation.tilelang_version if attestation else build.name.partition(":")[2]
+    return tilelang_version(build.name, read_attestation(workspace, build.name))
 
 
 def made_of(build: Build, content: str, workspace: Workspace) -> list[str]:
     """What tells a build from another one, in words: its content, and the commit of one made from source."""
     attestation = read_attestation(workspace, build.name)
-    facts = attestation.short() if attestation else {}
-    words = [f"content {content[:12]}"]
-    if commit := facts.get("commit"):
-        words.append(f"commit {commit[:12]}{', with uncommitted changes' if facts.get('dirty') == 'yes' else ''}")
-    return words
+    return [f"content {content[:12]}", *commit_words(attestation.short() if attestation else {})]
 
 
 def settings_of(namespace: argparse.Namespace) -> Settings:

@@ -14,7 +14,8 @@ LIMIT = 65_536
 _BLOCK = re.compile(
     r"^<!-- evidence: (?P<name>[a-z-]+) -->\n(?P<text>.*?)^<!-- end evidence -->$", re.DOTALL | re.MULTILINE
 )
-_WRITE = re.compile(r"<!-- write:\s*(?P<what>.*?)\s*-->", re.DOTALL)
+#: A place that a person has still to fill.
+PLACEHOLDER = re.compile(r"<!--\s*write:\s*(?P<what>.*?)\s*-->", re.DOTALL)
 _SECTION = re.compile(r"^## (?P<title>.+?)\s*$", re.MULTILINE)
 _DETAILS = re.compile(r"<details>.*?</details>\n?", re.DOTALL)
 NOT_RUN = "_not run yet: `python -m scaffold evidence`_"
@@ -27,7 +28,7 @@ def blocks(text: str) -> dict[str, str]:
 
 def unwritten(text: str) -> tuple[str, ...]:
     """What a person has still to write."""
-    return tuple(" ".join(match["what"].split()) for match in _WRITE.finditer(text))
+    return tuple(" ".join(match["what"].split()) for match in PLACEHOLDER.finditer(text))
 
 
 def sections(text: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from scaffold.builds.source.git import GitError, git, git_bytes
@@ -104,6 +104,12 @@ class Change:
         tracked = git_bytes("diff", "--no-color", "--no-ext-diff", "--full-index", "--binary", self.base, at=self.root)
         new = [file.path for file in self.files if file.untracked]
         return tracked + b"".join(path.encode() + b"\0" + (self.now(path) or b"") for path in new)
+
+
+def is_test_file(path: str) -> bool:
+    """Whether pytest would look into it."""
+    name = PurePosixPath(path).name
+    return name.startswith("test_") and name.endswith(".py")
 
 
 def read_change(root: Path, base_ref: str) -> Change:

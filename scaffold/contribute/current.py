@@ -38,15 +38,15 @@ def current_pull_request(checkout: str, workspace: Workspace) -> Current:
         raise UsageError(f"HEAD of {root} is detached: a pull request is of a branch", hint="git switch BRANCH")
     draft = find_draft(workspace, root, branch)
     if draft is None:
-        raise UsageError(f"the branch {branch} has no draft in {workspace.root}", hint=_how(root, branch, workspace))
+        raise UsageError(f"the branch {branch} has no draft in {workspace.root}", hint=_how(root, workspace))
     change = read_change(root, draft.base_ref)
     if not change.files:
         raise UsageError(f"{branch} changes nothing that {draft.base_ref} does not have", hint="make the change first")
     return Current(draft, change, find_kind(draft.kind))
 
 
-def _how(root: Path, branch: str, workspace: Workspace) -> str:
+def _how(root: Path, workspace: Workspace) -> str:
     others = [draft.branch for draft in all_drafts(workspace) if draft.checkout.resolve() == root.resolve()]
     if others:
         return f"git switch {others[0]}, or start one for this branch: scripts/new_pr.py KIND --adopt"
-    return f"start one for it: scripts/new_pr.py KIND --adopt --checkout {root}" if branch else "git switch BRANCH"
+    return f"start one for it: scripts/new_pr.py KIND --adopt --checkout {root}"

@@ -5,15 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from scaffold.builds.content import content_digest
 from scaffold.builds.passes.index import PassIndex
 from scaffold.builds.passes.store import PassIndexes
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
-from scaffold.contribute.change import Change
+from scaffold.contribute.change import Change, is_test_file
 from scaffold.corpus.lowering import kernels_by_pass
 from scaffold.errors import ScaffoldError
 from scaffold.progress import Progress
@@ -63,29 +62,33 @@ def impact_of(change: Change, workspace: Workspace, progress: Progress, *, basel
     """Find out from the index of passes, what the corpus came to, and the names the change defines."""
     index = _index(change, workspace, progress)
     passes = tuple(_passes(change, index))
-    kernels, unknown = _kernels(passes, workspace, progress, baseline)
     words = tuple(_names(change))
-    tests = {path: f"changed on {change.branch}" for path in change.below("testing") if _is_test(path)}
+    tests = {path: f"changed on {change.branch}" for path in change.below("testing") if is_test_file(path)}
     for hit in passes:
         for entry in index.find(hit.name) if index else ():
             for mention in entry.tests:
                 tests.setdefault(mention.path, f"about {entry.name}")
     for word, path in _mentions(change, words, "testing"):
-        if _is_test(path):
+        if is_test_file(path):
             tests.setdefault(path, f"uses {word}")
     examples = {path: f"changed on {change.branch}" for path in change.below("examples") if path.endswith(".py")}
     for word, path in _mentions(change, words, "examples"):
         examples.setdefault(path, f"uses {word}")
-    return Impact(
+    touched = Impact(
         generates=any(
             path in _BUILT_FILES or path.startswith(tuple(f"{top}/" for top in BUILT)) for path in _all(change)
         ),
         passes=passes,
-        kernels=kernels,
         tests=_hits(tests),
         examples=_hits(examples),
-        unknown=unknown,
     )
+    return with_kernels(touched, workspace, progress, baseline)
+
+
+def with_kernels(impact: Impact, workspace: Workspace, progress: Progress, baseline: str) -> Impact:
+    """``impact`` with what the corpus of ``baseline`` has come to by now."""
+    kernels, unknown = _kernels(impact.passes, workspace, progress, baseline)
+    return replace(impact, kernels=kernels, unknown=unknown)
 
 
 def _all(change: Change) -> list[str]:
@@ -94,10 +97,6 @@ def _all(change: Change) -> list[str]:
 
 def _hits(found: dict[str, str]) -> tuple[Hit, ...]:
     return tuple(Hit(path, why) for path, why in list(found.items())[:_MOST_FILES])
-
-
-def _is_test(path: str) -> bool:
-    return Path(path).name.startswith("test_") and path.endswith(".py")
 
 
 def _index(change: Change, workspace: Workspace, progress: Progress) -> PassIndex | None:

@@ -10,7 +10,7 @@ from typing import Any
 from git import Repo
 
 from scaffold.builds.workspace import Workspace
-from scaffold.contribute.change import read_change
+from scaffold.contribute.change import Change, is_test_file, read_change
 from scaffold.contribute.draft import FILE, Draft, draft_folder, write_draft
 from scaffold.contribute.failing import FailingCase
 from scaffold.contribute.kinds import Kind
@@ -81,13 +81,10 @@ def make_plan(request: Request, repo: Repo, workspace: Workspace) -> Plan:
     """
     root = Path(str(repo.working_tree_dir))
     base_ref = upstream_ref(repo, asked=request.base)
-    title, slug = _named(request, repo, base_ref)
-    branch = request.branch or f"{request.kind.branch}/{slug.replace('_', '-')}"
-    notes: tuple[str, ...] = ()
-    if request.adopt:
-        branch = _adopted(root, base_ref)
-    else:
-        notes = require_ready(repo, branch)
+    adopted = _adopted(root, base_ref) if request.adopt else None
+    title, slug = _named(request, adopted)
+    branch = adopted.branch if adopted else request.branch or f"{request.kind.branch}/{slug.replace('_', '-')}"
+    notes = () if adopted else require_ready(repo, branch)
     folder = draft_folder(workspace, branch)
     if (folder / FILE).exists():
         raise UsageError(f"{folder} is there already", hint=f"go on with it, or take another name: --branch {branch}-2")
@@ -104,9 +101,12 @@ def make_plan(request: Request, repo: Repo, workspace: Workspace) -> Plan:
         targets=_targets(request),
     )
     context = _context(request, repo, base_ref, title=title, slug=slug, draft=draft)
-    files, appended, roles = ({}, frozenset[str](), {}) if request.adopt else _files(request, repo, base_ref, context)
-    if request.adopt:
-        roles = {path: "test" for path in read_change(root, base_ref).present if _is_test(path)}
+    files: dict[str, bytes] = {}
+    appended = frozenset[str]()
+    if adopted:
+        roles = {path: "test" for path in adopted.present if is_test_file(path)}
+    else:
+        files, appended, roles = _files(request, repo, base_ref, context)
     tests = tuple(path for path, role in roles.items() if role == "test")
     context = {**context, "test_path": tests[0] if tests else ""}
     kept = {
@@ -137,15 +137,8 @@ def _keep(plan: Plan) -> None:
     write_draft(plan.draft)
 
 
-def _is_test(path: str) -> bool:
-    return PurePosixPath(path).name.startswith("test_") and path.endswith(".py")
-
-
-def _named(request: Request, repo: Repo, base_ref: str) -> tuple[Title, str]:
-    subsystem = request.subsystem
-    if not subsystem and request.adopt:
-        change = read_change(Path(str(repo.working_tree_dir)), base_ref)
-        subsystem = subsystem_of(change.present)
+def _named(request: Request, adopted: Change | None) -> tuple[Title, str]:
+    subsystem = request.subsystem or (subsystem_of(adopted.present) if adopted else "")
     title = full_title(request.title, request.kind, subsystem)
     if request.slug and slug_of(request.slug) != request.slug.replace("-", "_"):
         raise UsageError(
@@ -154,7 +147,7 @@ def _named(request: Request, repo: Repo, base_ref: str) -> tuple[Title, str]:
     return title, slug_of(request.slug or title.sentence)
 
 
-def _adopted(root: Path, base_ref: str) -> str:
+def _adopted(root: Path, base_ref: str) -> Change:
     change = read_change(root, base_ref)
     if not change.branch or not change.files:
         raise UsageError(
@@ -163,7 +156,7 @@ def _adopted(root: Path, base_ref: str) -> str:
             else "HEAD is detached: there is no branch to adopt",
             hint="git switch BRANCH, then run it again" if not change.branch else "leave out --adopt to make a branch",
         )
-    return change.branch
+    return change
 
 
 def _targets(request: Request) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from scaffold.contribute.body import LIMIT, fit_body, unwritten
 from scaffold.contribute.change import Change, Commit
 from scaffold.contribute.credentials import credentials_in
 from scaffold.contribute.draft import Draft
-from scaffold.contribute.redaction import Redaction, Redactor
+from scaffold.contribute.redaction import Redaction, Redactor, joined
 from scaffold.errors import UsageError
 from scaffold.files import write_atomically
 
@@ -132,7 +132,7 @@ def prepare(draft: Draft, change: Change, remote: Remote, *, user: str, redactor
         title=title,
         body=fitting,
         cut=cut,
-        redactions=_joined((*taken, *more)),
+        redactions=joined((*taken, *more)),
         branch=change.branch,
         base=base_branch(draft.base_ref, change.root),
         head=change.head,
@@ -171,13 +171,6 @@ def _title(draft: Draft) -> str:
             hint=f"shorten it in {draft.folder / 'pr.toml'}",
         )
     return title
-
-
-def _joined(redactions: Sequence[Redaction]) -> tuple[Redaction, ...]:
-    counts: dict[tuple[str, str], int] = {}
-    for item in redactions:
-        counts[item.what, item.example_shape] = counts.get((item.what, item.example_shape), 0) + item.count
-    return tuple(Redaction(what, count, shape) for (what, shape), count in counts.items())
 
 
 def base_branch(base_ref: str, root: Path) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.builds.source.git import hide_password
+from scaffold.builds.source.git import FOREIGN_VARIABLES, hide_password
 from scaffold.contribute.opening import UPSTREAM, Opening
 from scaffold.contribute.redaction import Redactor
 from scaffold.errors import EnvironmentProblem, MissingToolError, UsageError
@@ -24,8 +24,6 @@ from scaffold.progress import Progress
 
 #: What gh and git may take, in seconds.
 _TIMEOUT_S = 600.0
-#: Set where git itself started us, from a hook.
-_FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_COMMON_DIR")
 _URL = re.compile(r"https://[\w.-]+/[\w.-]+/[\w.-]+/pull/\d+")
 _REJECTED = re.compile(r"\[rejected\]|non-fast-forward|fetch first|stale info")
 _UNREACHABLE = re.compile(r"could not resolve|timed out|failed to connect|couldn't connect|unreachable", re.IGNORECASE)
@@ -152,7 +150,7 @@ def _run(command: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
     quiet = {"GH_PROMPT_DISABLED": "1", "NO_COLOR": "1", "LC_ALL": "C"}
     if not sys.stdin.isatty():
         quiet["GIT_TERMINAL_PROMPT"] = "0"
-    environment = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
+    environment = {key: value for key, value in os.environ.items() if key not in FOREIGN_VARIABLES}
     try:
         return subprocess.run(
             list(command),

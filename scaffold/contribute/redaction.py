@@ -11,7 +11,7 @@ import html
 import json
 import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,14 @@ class Redaction:
     what: str
     count: int
     example_shape: str
+
+
+def joined(redactions: Iterable[Redaction]) -> tuple[Redaction, ...]:
+    """Those of several texts, each kind and form once."""
+    counts: dict[tuple[str, str], int] = {}
+    for item in redactions:
+        counts[item.what, item.example_shape] = counts.get((item.what, item.example_shape), 0) + item.count
+    return tuple(Redaction(what, count, shape) for (what, shape), count in counts.items())
 
 
 def describe(redactions: Sequence[Redaction]) -> list[str]:

@@ -43,6 +43,11 @@ def open_checkout(root: Path) -> Repo:
     return repo
 
 
+def is_upstream(url: str) -> bool:
+    """Whether a remote's URL, of any form, is that of tile-ai/tilelang."""
+    return bool(_UPSTREAM.search(url))
+
+
 def upstream_ref(repo: Repo, *, asked: str = "") -> str:
     """The branch a pull request goes to: ``upstream/main``, by whatever name the remote has here.
 
@@ -62,7 +67,7 @@ def upstream_ref(repo: Repo, *, asked: str = "") -> str:
             ) from error
         return asked
     remotes = {remote.name: list(remote.urls) for remote in repo.remotes}
-    ours = [name for name, urls in remotes.items() if any(_UPSTREAM.search(url) for url in urls)]
+    ours = [name for name, urls in remotes.items() if any(map(is_upstream, urls))]
     if not ours:
         here = ", ".join(remotes) or "there are none"
         raise EnvironmentProblem(

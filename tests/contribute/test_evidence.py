@@ -221,6 +221,25 @@ def test_a_change_of_nothing_that_is_built_compares_no_code(checkout: Path, tmp_
     assert len(set(names_of(change, generates=False, baseline="", candidate=""))) == 1
 
 
+def test_a_change_of_docs_alone_runs_its_step_and_makes_no_build(
+    checkout: Path, tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object) -> Sides:
+        raise AssertionError(given)
+
+    monkeypatch.setattr(run_module, "make_sides", refuse)
+    git(checkout, "checkout", "-q", "--", VALUE, TEST)
+    (checkout / "docs/index.md").write_text("# TileLang, mended\n")
+    assert run_verb("new-pr", "docs-fix", "--adopt", "--checkout", str(checkout), "--title", "mend it", "--yes") == 0
+    assert evidence(checkout) == 0
+    assert asked == ["preflight"]
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    record = read_evidence(draft)
+    assert record
+    assert list(record.steps) == ["docs"]
+    assert record.baseline is None
+
+
 def test_check_fails_where_a_reader_should_look(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
     adopt(checkout, tmp_path)
     (checkout / TEST).write_text("def test_added():\n    assert False\n")

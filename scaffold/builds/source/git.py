@@ -31,7 +31,7 @@ _SETTINGS = (
     *("-c", "http.lowSpeedLimit=1", "-c", f"http.lowSpeedTime={_STALL_SECONDS}", "-c", "advice.detachedHead=false"),
 )
 #: Set where git itself started us, from a hook: they would turn every command to that repository.
-_FOREIGN = (
+FOREIGN_VARIABLES = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"),
     *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR"),
 )
@@ -166,7 +166,7 @@ def _command(arguments: Sequence[str], at: Path | None) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
+    kept = {key: value for key, value in os.environ.items() if key not in FOREIGN_VARIABLES}
     return {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GCM_INTERACTIVE": "never"}
 
 

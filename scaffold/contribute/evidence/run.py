@@ -18,9 +18,9 @@ from scaffold.contribute.evidence.sections import fill_sections
 from scaffold.contribute.evidence.sides import make_sides, names_of, record_of
 from scaffold.contribute.evidence.steps import Work, run_step
 from scaffold.contribute.evidence.store import full_key, read_evidence, with_step, write_evidence
-from scaffold.contribute.impact import impact_of
+from scaffold.contribute.impact import Impact, impact_of, with_kernels
 from scaffold.contribute.kinds import Kind, Step
-from scaffold.contribute.redaction import Redaction, Redactor
+from scaffold.contribute.redaction import Redaction, Redactor, joined
 from scaffold.errors import ScaffoldError
 from scaffold.files import write_atomically
 from scaffold.progress import Progress
@@ -41,10 +41,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Brought:
-    """What there is now. ``ran`` and ``kept`` are steps; ``homeless`` has no place in the description."""
+    """What there is now. ``kept`` are steps that were up to date; ``homeless`` has no place in the description."""
 
     record: EvidenceRecord
-    ran: tuple[str, ...]
+    impact: Impact
     kept: tuple[str, ...]
     homeless: tuple[str, ...]
     redactions: tuple[Redaction, ...]
@@ -70,20 +70,30 @@ def bring(draft: Draft, change: Change, kind: Kind, asked: Asked, workspace: Wor
     how = (*names, asked.corpus)
     stale = [step for step in wanted_steps(kind, asked) if asked.again or _is_stale(step, record, draft, change, how)]
     kept = [step for step in wanted_steps(kind, asked) if step not in stale]
+    work = Work(
+        draft=draft,
+        change=change,
+        impact=impact,
+        make_sides=lambda: make_sides(names, change, workspace, progress, asked.torch),
+        workspace=workspace,
+        progress=progress,
+        corpus=asked.corpus,
+        timeout_s=asked.timeout_s,
+    )
     if any(step != "docs" for step in stale):
-        sides = make_sides(names, change, workspace, progress, asked.torch)
+        # Before any step, so that a side that does not compile is said at once and not once a step.
         record = msgspec.structs.replace(
             record,
-            baseline=record_of(sides.baseline, workspace),
-            candidate=record_of(sides.candidate, workspace),
+            baseline=record_of(work.sides.baseline, workspace),
+            candidate=record_of(work.sides.candidate, workspace),
             machine=machine(),
         )
-        work = Work(draft, change, kind, impact, sides, workspace, progress, asked.corpus, asked.timeout_s)
-        for step in stale:
-            record = with_step(record, _one(step, work, full_key(step, draft, change, *how)))
-            write_evidence(draft, record)
+    for step in stale:
+        record = with_step(record, _one(step, work, full_key(step, draft, change, *how)))
+        write_evidence(draft, record)
     homeless, redactions = fill_body(draft, kind, record, workspace)
-    return Brought(record, tuple(stale), tuple(kept), homeless, redactions)
+    lowered = asked.baseline or (record.baseline.name if record.baseline else "")
+    return Brought(record, with_kernels(impact, workspace, progress, lowered), tuple(kept), homeless, redactions)
 
 
 def _is_stale(step: Step, record: EvidenceRecord, draft: Draft, change: Change, how: Sequence[str]) -> bool:
@@ -119,7 +129,7 @@ def fill_body(
     text, homeless = fill(before, filled)
     if text != before:
         write_atomically(draft.body, text.encode())
-    return homeless, tuple(all_redactions)
+    return homeless, joined(all_redactions)
 
 
 def machine() -> tuple[str, ...]:

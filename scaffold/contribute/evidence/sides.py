@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scaffold.builds.attestation import read_attestation
+from scaffold.builds.attestation import commit_words, read_attestation, tilelang_version
 from scaffold.builds.build import Build
 from scaffold.builds.content import content_digest
 from scaffold.builds.from_source import SourceBuildOptions
@@ -50,18 +50,15 @@ def make_sides(
     BuildFailedError
         If one does not compile: of the candidate, that is the first thing a reviewer would see.
     """
+    there = BuildStore(workspace, progress, torch=torch)
+    # The commit is in the checkout; it may be nowhere else.
+    own = SourceBuildOptions(source=SourceOptions(url=str(change.root)))
+    from_checkout = BuildStore(workspace, progress, torch=torch, options=own)
     builds = []
     for name in names:
-        options = None
-        store = BuildStore(workspace, progress, torch=torch)
-        if there := _of_commit(name.removeprefix("git:"), store, workspace):
-            builds.append(there)
-            continue
-        if name.startswith("git:") and store.find(name) is None:
-            # The commit is in the checkout; it may be nowhere else.
-            options = SourceBuildOptions(source=SourceOptions(url=str(change.root)))
-        store = BuildStore(workspace, progress, torch=torch, options=options)
-        builds.append(store.get(name))
+        found = _of_commit(name.removeprefix("git:"), there, workspace)
+        unknown = name.startswith("git:") and there.find(name) is None
+        builds.append(found or (from_checkout if unknown else there).get(name))
     return Sides(*builds)
 
 
@@ -79,9 +76,7 @@ def record_of(build: Build, workspace: Workspace) -> SideRecord:
     """What tells the build from another one."""
     attestation = read_attestation(workspace, build.name)
     facts = attestation.short() if attestation else {}
-    words = []
-    if commit := facts.get("commit"):
-        words.append(f"commit {commit[:12]}{', with uncommitted changes' if facts.get('dirty') == 'yes' else ''}")
+    words = commit_words(facts)
     if tree := facts.get("tree_sha256"):
         words.append(f"tree {tree[:12]}")
     try:
@@ -89,10 +84,9 @@ def record_of(build: Build, workspace: Workspace) -> SideRecord:
     except ScaffoldError as error:
         words.append(error.message)
     words += [f"{key} {facts[key]}" for key in ("compiler", "flags", "tvm") if facts.get(key)]
-    version = attestation.tilelang_version if attestation else build.name.partition(":")[2]
     # The folder of a worktree is nobody's business.
     return SideRecord(
         name=build.name.partition(":")[0] if build.name.startswith("worktree:") else build.name,
-        version=version,
+        version=tilelang_version(build.name, attestation),
         made_of=tuple(words),
     )

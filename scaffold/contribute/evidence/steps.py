@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ from scaffold.builds.gpu import find_gpu
 from scaffold.builds.probing import own_folder
 from scaffold.builds.process import probe_environment, run_logged
 from scaffold.builds.workspace import Workspace
-from scaffold.contribute.change import Change
+from scaffold.contribute.change import Change, is_test_file
 from scaffold.contribute.draft import Draft
 from scaffold.contribute.evidence.model import StepRecord
 from scaffold.contribute.evidence.proof import bench_proof, corpus_proof, difference_proof, profile_proof, tests_proof
 from scaffold.contribute.evidence.sides import Sides
 from scaffold.contribute.evidence.testing import TestsOnBoth, run_on_both
 from scaffold.contribute.impact import Impact
-from scaffold.contribute.kinds import Kind, Step
+from scaffold.contribute.kinds import Step
 from scaffold.diff.change import CHANGED
 from scaffold.files import write_atomically
 from scaffold.kernels.catalog import zoo_names
@@ -46,13 +47,17 @@ class Work:
 
     draft: Draft
     change: Change
-    kind: Kind
     impact: Impact
-    sides: Sides
+    make_sides: Callable[[], Sides]
     workspace: Workspace
     progress: Progress
     corpus: str
     timeout_s: float
+
+    @cached_property
+    def sides(self) -> Sides:
+        """Both builds, made when the first step asks for one: a build of the docs asks for none."""
+        return self.make_sides()
 
     @property
     def folder(self) -> Path:
@@ -118,7 +123,7 @@ def _run_repro(work: Work, build: Build) -> str:
 
 
 def _tests(work: Work, record: StepRecord) -> StepRecord:
-    changed = [path for path in work.change.present if _is_test(path)]
+    changed = [path for path in work.change.present if is_test_file(path)]
     others = [hit.name for hit in work.impact.tests if hit.name not in changed]
     paths = (
         changed + [path for path in others if (work.change.root / path).is_file()][: max(0, _MOST_TESTS - len(changed))]
@@ -135,10 +140,6 @@ def _tests(work: Work, record: StepRecord) -> StepRecord:
         commands=tuple(f"python -m pytest {path}" for path in paths),
         details=details,
     )
-
-
-def _is_test(path: str) -> bool:
-    return path.endswith(".py") and Path(path).name.startswith("test_")
 
 
 def _judge(both: TestsOnBoth) -> tuple[dict[str, Any], str]:

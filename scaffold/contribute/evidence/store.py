@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
 import msgspec
 
@@ -17,11 +16,10 @@ from scaffold.files import write_atomically
 _FILE = "results.json"
 
 
-def step_key(step: Step, draft: Draft, change: Change, *more: str) -> str:
+def step_key(step: Step, draft: Draft, change: Change) -> str:
     """What a step depends on: the change itself, committed or not, and what the draft says is compared."""
     digest = hashlib.sha256()
-    parts: Iterable[str] = (step, change.base, *_asked(step, draft), *more)
-    for part in parts:
+    for part in (step, change.base, *_asked(step, draft)):
         digest.update(part.encode() + b"\0")
     digest.update(change.patch)
     return digest.hexdigest()
@@ -62,7 +60,7 @@ def read_results(draft: Draft, change: Change) -> dict[str, StepResult]:
     return {
         name: StepResult(
             verdict=step.verdict,
-            stale=not step.key.startswith(_prefix(step, draft, change)),
+            stale=not step.key.startswith(step_key(step.step, draft, change)),
             finding=step.finding,
             details={**step.details, "measured_at": step.at},
         )
@@ -77,7 +75,7 @@ def read_not_run(draft: Draft, change: Change) -> dict[str, str]:
     return {
         name: step.not_run
         for name, step in (record.steps if record else {}).items()
-        if step.not_run and step.key.startswith(_prefix(step, draft, change))
+        if step.not_run and step.key.startswith(step_key(step.step, draft, change))
     }
 
 
@@ -85,7 +83,3 @@ def full_key(step: Step, draft: Draft, change: Change, *more: str) -> str:
     """:func:`step_key` of the change, and behind it one of how it is run, which only ``evidence`` itself compares."""
     how = hashlib.sha256("\0".join(more).encode()).hexdigest()[:16]
     return f"{step_key(step, draft, change)}-{how}"
-
-
-def _prefix(step: StepRecord, draft: Draft, change: Change) -> str:
-    return step_key(step.step, draft, change)

@@ -7,9 +7,7 @@ upstream's conftest puts that before the build that is meant, and a source tree 
 from __future__ import annotations
 
 import ast
-import io
 import shutil
-import tarfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,11 +17,11 @@ from typing import Literal
 from scaffold.builds.build import Build
 from scaffold.builds.probing import own_folder
 from scaffold.builds.process import probe_environment
-from scaffold.builds.source.git import git_bytes
 from scaffold.builds.source.worktree import git_files
 from scaffold.builds.workspace import Workspace
 from scaffold.contribute.change import Change
 from scaffold.contribute.evidence.sides import Sides
+from scaffold.contribute.scratch import unpack_base
 from scaffold.corpus.examples.discover import OF_THE_BUILD
 from scaffold.corpus.examples.facts import facts_of
 from scaffold.corpus.examples.lending import lend
@@ -203,9 +201,7 @@ def lay_out(tree: Path, change: Change, tests: Sequence[str], *, candidate: bool
     if candidate:
         wanted = list(git_files(change.root))
     else:
-        archive = git_bytes("archive", "--format=tar", change.base, at=change.root)
-        with tarfile.open(fileobj=io.BytesIO(archive)) as members:
-            members.extractall(tree, filter="data")
+        unpack_base(change, tree)
         wanted = [*tests, *change.below(_TESTING)]
     for path in wanted:
         if not path.startswith("3rdparty/") and not (change.root / path).is_symlink():

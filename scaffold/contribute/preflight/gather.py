@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,10 @@ from scaffold.contribute.preflight.model import Facts, StepResult
 from scaffold.contribute.preflight.rules.evidence import claims_speed
 from scaffold.contribute.preflight.running import make_runner
 from scaffold.contribute.titles import parse_title
+from scaffold.contribute.upstream import is_upstream
 from scaffold.errors import UsageError
 from scaffold.progress import Progress
 
-_UPSTREAM = re.compile(r"[/:]tile-ai/tilelang(?:\.git)?/?$", re.IGNORECASE)
 _SCRATCH = "scratch"
 #: Tags of the kind that a change of nothing but these folders is of.
 _BY_FOLDER = (
@@ -103,7 +102,7 @@ def default_base(root: Path) -> str:
     found = []
     for line in git("remote", "-v", at=root).splitlines():
         name, _, rest = line.partition("\t")
-        if _UPSTREAM.search(rest.rpartition(" ")[0]):
+        if is_upstream(rest.rpartition(" ")[0]):
             found.append(f"{name}/main")
     candidates = [*sorted(set(found), key=lambda ref: ref != "upstream/main"), "upstream/main", "origin/main", "main"]
     return next((ref for ref in candidates if _is_there(root, ref)), candidates[0])

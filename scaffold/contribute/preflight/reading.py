@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from scaffold.builds.source.git import GitError, git
-from scaffold.contribute.change import Change, ChangedFile
+from scaffold.contribute.change import Change, ChangedFile, is_test_file
 
 #: No text a person wrote is larger; what is, is not read.
 _LARGEST_TEXT = 2 * 1024 * 1024
@@ -137,7 +137,7 @@ def name(path: str) -> str:
 
 def is_test(path: str) -> bool:
     """Whether upstream's CI collects tests of this file."""
-    return path.startswith(("testing/python/", "examples/")) and bool(re.fullmatch(r"test_.*\.py", name(path)))
+    return path.startswith(("testing/python/", "examples/")) and is_test_file(path)
 
 
 def is_source(path: str) -> bool:

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scaffold.builds.process import run_logged
+from scaffold.builds.source.git import FOREIGN_VARIABLES
 from scaffold.contribute.preflight.model import RunTool, ToolResult
 from scaffold.progress import Progress
 
 #: Set by a git that started us from a hook, or by a user for themselves: CI has none of it.
 _LEFT_OUT = (
-    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"),
-    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR"),
+    *FOREIGN_VARIABLES,
     *("PYTHONPATH", "PYTHONHOME", "SKIP", "PRE_COMMIT_COLOR"),
 )
 _MOST_OUTPUT = 2 * 1024 * 1024

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from scaffold.contribute.preflight.checklist import Ticked
 from scaffold.contribute.preflight.model import Facts
 from scaffold.contribute.preflight.run import Checked, can_fix
+from scaffold.report.corpus_words import many
 from scaffold.report.preflight_view import CheckRow, ItemRow, PreflightReport
 
 _LINK = re.compile(r"^\[(?P<text>[^\]]*)\]\((?P<url>[^)\s]+)\)")
@@ -25,8 +26,8 @@ def report_of(
     """The view model of one run."""
     change = facts.change
     counts = [
-        _many(len(change.commits), "commit"),
-        _many(len(change.files), "file"),
+        many(len(change.commits), "commit"),
+        many(len(change.files), "file"),
         *([f"{len(change.uncommitted)} of them uncommitted"] if change.uncommitted else []),
     ]
     return PreflightReport(
@@ -75,7 +76,3 @@ def _item(item: Ticked) -> ItemRow:
         link=link["url"] if link else item.item.upstream,
         rule=item.item.rule,
     )
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"

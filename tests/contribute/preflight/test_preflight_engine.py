@@ -16,7 +16,7 @@ from scaffold.contribute.preflight.registry import RULES
 from scaffold.contribute.preflight.rewriting import rewrite
 from scaffold.contribute.preflight.rules import docs
 from scaffold.contribute.preflight.run import Selection, check_all, fix_all, in_order
-from scaffold.contribute.preflight.scratch import folders_at_base, scratch_copy
+from scaffold.contribute.scratch import folders_at_base, scratch_copy
 from scaffold.errors import EnvironmentProblem, UsageError
 
 

@@ -17,7 +17,7 @@ from scaffold.contribute.preflight.hooks.config import CONFIG, derive, read_conf
 from scaffold.contribute.preflight.hooks.output import HookResult, changed_places, parse_output
 from scaffold.contribute.preflight.model import Facts, ToolResult
 from scaffold.contribute.preflight.reading import is_folder
-from scaffold.contribute.preflight.scratch import scratch_copy
+from scaffold.contribute.scratch import scratch_copy
 from scaffold.errors import EnvironmentProblem
 from scaffold.files import write_atomically
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, passed, quiet, unknown, warned
-from scaffold.contribute.preflight.scratch import folders_at_base
+from scaffold.contribute.scratch import folders_at_base
 
 _SCRIPT = "maint/scripts/audit_cpp_api_style.py"
 _TIMEOUT_S = 120.0

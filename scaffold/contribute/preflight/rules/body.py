@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from scaffold.contribute.body import LIMIT, NOT_RUN
+from scaffold.contribute.body import LIMIT, NOT_RUN, PLACEHOLDER
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet, warned
 
-_PLACEHOLDER = re.compile(r"<!--\s*write:\s*(.*?)\s*-->", re.DOTALL)
 _HEADING = re.compile(r"^(#{1,4})[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 #: What reviewers look for, and the headings under which upstream's own descriptions say it.
@@ -55,8 +54,8 @@ class BodyComplete(Rule):
             return failed("there is no description yet", fix=f"write {facts.draft.body}")
         where = facts.draft.body.name
         open_places = [
-            f"{where}:{facts.body.count(chr(10), 0, match.start()) + 1}: {' '.join(match[1].split())[:100]}"
-            for match in _PLACEHOLDER.finditer(facts.body)
+            f"{where}:{facts.body.count(chr(10), 0, match.start()) + 1}: {' '.join(match['what'].split())[:100]}"
+            for match in PLACEHOLDER.finditer(facts.body)
         ]
         if open_places:
             what = "place is" if len(open_places) == 1 else "places are"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scaffold.builds.environment import Environment
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet, unknown, warned
-from scaffold.contribute.preflight.scratch import scratch_copy
+from scaffold.contribute.scratch import scratch_copy
 from scaffold.errors import ScaffoldError
 from scaffold.files import write_atomically
 from scaffold.progress import Progress

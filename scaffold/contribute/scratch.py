@@ -1,7 +1,8 @@
-"""A copy of the checkout as it is now, in a repository of its own, for tools that write where they look."""
+"""Copies of the checkout outside of it, as it is and as it was, for tools and tests that write where they look."""
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tarfile
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scaffold.builds.source.git import git
+from scaffold.builds.source.git import git, git_bytes
 from scaffold.contribute.change import Change
 
 
@@ -35,12 +36,16 @@ def folders_at_base(change: Change, where: Path, *names: str) -> Iterator[Path]:
     """A folder with these folders of the checkout as they were; gone when the block ends."""
     where.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=where, prefix="base-", ignore_cleanup_errors=True) as name:
-        packed = Path(name) / "base.tar"
-        git("archive", "--format=tar", f"--output={packed}", change.base, "--", *names, at=change.root)
         folder = Path(name) / "tilelang"
-        with tarfile.open(packed) as tar:
-            tar.extractall(folder, filter="data")
+        unpack_base(change, folder, *names)
         yield folder
+
+
+def unpack_base(change: Change, folder: Path, *names: str) -> None:
+    """Lay out these folders of the checkout, or all of it, as they were."""
+    archive = git_bytes("archive", "--format=tar", change.base, "--", *names, at=change.root)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
 
 
 def _borrow(change: Change, folder: Path) -> None:
