@@ -183,6 +183,19 @@ def test_the_description_says_what_was_found_and_what_was_not_run(
     assert read_not_run(draft, read_change(checkout, "upstream/main"))["corpus"] == "no corpus here"
 
 
+def test_where_the_file_of_a_kernel_lies_is_nobodys_business(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
+    kernel = tmp_path / "mine" / "loop.py"
+    kernel.parent.mkdir()
+    kernel.write_text("def f():\n    return None\n")
+    draft = adopt(checkout, tmp_path)
+    text = (draft.folder / "pr.toml").read_text().replace('"gemm"', f'"{kernel}::f"')
+    (draft.folder / "pr.toml").write_text(text)
+    assert evidence(checkout) == 0
+    body = draft.body.read_text()
+    assert "loop.py::f for cuda:sm_90a" in body
+    assert str(kernel.parent) not in body
+
+
 def test_only_what_is_stale_is_run_again(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
     draft = adopt(checkout, tmp_path)
     assert evidence(checkout) == 0

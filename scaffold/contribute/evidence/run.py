@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import msgspec
 
@@ -120,6 +121,7 @@ def fill_body(
     if not draft.body.is_file():
         return (), ()
     redactor = Redactor.of_this_machine(workspace.root, draft.checkout)
+    redactor = replace(redactor, also=(*redactor.also, *_kernel_files(draft)))
     filled: dict[str, str] = {}
     all_redactions: list[Redaction] = []
     for name, text in fill_sections(record, kind, draft).items():
@@ -130,6 +132,14 @@ def fill_body(
     if text != before:
         write_atomically(draft.body, text.encode())
     return homeless, joined(all_redactions)
+
+
+def _kernel_files(draft: Draft) -> Iterator[tuple[str, str]]:
+    """Files that hold a kernel of the draft, wherever they lie, and what a reader sees of them: the name."""
+    for kernel in draft.kernels:
+        path = Path(kernel.partition("::")[0])
+        if path.is_absolute():
+            yield str(path), path.name
 
 
 def machine() -> tuple[str, ...]:

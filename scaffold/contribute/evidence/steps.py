@@ -205,7 +205,7 @@ def _verdict_images(work: Work, records: Sequence[Any], found: Sequence[dict[str
     images = []
     for (kernel, target, words, _), document in zip(records, found, strict=True):
         if document and document["verdict"]["outcome"] == "differs":
-            name = f"images/tir-diff-{_plain(kernel)}-{_plain(target)}.png"
+            name = f"images/tir-diff-{_plain(Path(kernel).name)}-{_plain(target)}.png"
             path = work.draft.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             if run_verb(["tir-diff", *words, "-q", "-o", str(path)]).returncode == 0 and path.is_file():
