@@ -57,3 +57,9 @@ def no_shared_workspace(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     """Keep the workspace that real tests share out of reach of tests that make up builds."""
     if not request.node.get_closest_marker("tilelang"):
         monkeypatch.delenv("SCAFFOLD_WORKSPACE", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def started_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a verb says to type next depends on who started it, and CI starts the tests with nox."""
+    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,7 +26,16 @@ from scaffold.builds.names import parse_name
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
 from scaffold.cli.builds import not_here
-from scaffold.cli.options import Parser, add_common, add_output, command_line, output_of, progress_of, write_result
+from scaffold.cli.options import (
+    Parser,
+    add_common,
+    add_output,
+    as_run,
+    command_line,
+    output_of,
+    progress_of,
+    write_result,
+)
 from scaffold.errors import ExitCode
 from scaffold.progress import Progress
 from scaffold.report.terminal import make_console
@@ -126,7 +134,7 @@ def next_command(diagnosis: Diagnosis) -> str:
     """What to type next: what mends the step, else what begins it."""
     blocking = [row.fix for row in diagnosis.fixes if row.stops(diagnosis.step)]
     if blocking:
-        return _as_run(blocking[0])
+        return as_run(blocking[0])
     # What nothing typed can mend (no GPU) leaves what can be done all the same.
     step = diagnosis.step if diagnosis.ready else "lower"
     no_git_host = any(row.name == "Git host" and row.status == "warning" for row in diagnosis.rows)
@@ -184,17 +192,8 @@ def _print_fixes(diagnosis: Diagnosis, console: Console, name_width: int) -> Non
         stops = row.stops(diagnosis.step)
         symbol = _SYMBOL["absent"] if row.status == "missing" and not stops else _SYMBOL[row.status]
         line = Text(f"{symbol} {row.name:{name_width}} ", style="bold red" if stops else "yellow")
-        line.append(_as_run(row.fix), style="default")
+        line.append(as_run(row.fix), style="default")
         console.print(line, soft_wrap=True)
-
-
-def _as_run(fix: str) -> str:
-    """A fix that is a verb of the kit, in the form in which the kit was run."""
-    prefix = "python -m scaffold "
-    return " && ".join(
-        command_line(*shlex.split(part.removeprefix(prefix))) if part.startswith(prefix) else part
-        for part in fix.split(" && ")
-    )
 
 
 def render(diagnosis: Diagnosis, workspace: Workspace, *, width: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ from scaffold.progress import Progress
 
 Format = Literal["terminal", "html", "markdown", "json", "png"]
 FORMATS: tuple[Format, ...] = ("terminal", "html", "markdown", "json", "png")
+_BY_HAND = "python -m scaffold "
+#: A verb in a sentence or a command, and whether words for it follow.
+_VERB = re.compile(_BY_HAND + r"([a-z-]+)(?=( (?!&&))?)")
 _BY_SUFFIX: dict[str, Format] = {
     ".html": "html",
     ".htm": "html",
@@ -203,8 +207,15 @@ def write_result(output: Output, data: bytes) -> None:
 def command_line(*words: str) -> str:
     """A command to type next, quoted for a shell; as a nox session where nox ran this one."""
     if os.environ.get("NOX_CURRENT_SESSION"):
-        return f"nox -s {words[0]} -- {shlex.join(words[1:])}"
-    return "python -m scaffold " + shlex.join(words)
+        return f"nox -s {words[0]} -- {shlex.join(words[1:])}" if words[1:] else f"nox -s {words[0]}"
+    return _BY_HAND + shlex.join(words)
+
+
+def as_run(told: str) -> str:
+    """What one is told to do, with verbs of the kit in it in the form in which the kit was run."""
+    if not os.environ.get("NOX_CURRENT_SESSION"):
+        return told
+    return _VERB.sub(lambda match: f"nox -s {match[1]} --" if match[2] else f"nox -s {match[1]}", told)
 
 
 def exit_for(*, finding: bool) -> int:

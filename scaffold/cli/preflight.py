@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shlex
 import sys
@@ -18,6 +17,7 @@ from scaffold.cli.options import (
     Parser,
     add_common,
     add_output,
+    as_run,
     command_line,
     exit_for,
     output_of,
@@ -160,13 +160,7 @@ def _push(facts: Facts) -> str:
 
 
 def _as_run(report: PreflightReport) -> PreflightReport:
-    """Remedies that are verbs of the kit, in the form in which the kit was run."""
-    if not os.environ.get("NOX_CURRENT_SESSION"):
-        return report
-    rows = tuple(
-        replace(row, fix=re.sub(r"python -m scaffold (\S+)(?= |$)", r"nox -s \1 --", row.fix)) for row in report.checks
-    )
-    return replace(report, checks=rows)
+    return replace(report, checks=tuple(replace(row, fix=as_run(row.fix)) for row in report.checks))
 
 
 def _listed() -> str:

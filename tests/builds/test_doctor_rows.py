@@ -485,7 +485,6 @@ def test_import_of_a_torch_that_talks_is_heard(tmp_path: Path) -> None:
 
 def test_invoking_python_under_nox_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCAFFOLD_PYTHON", raising=False)
-    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
     assert invoking_python() == Path(sys.executable)
     theirs = tmp_path / "python"
     theirs.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")

@@ -31,7 +31,6 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(found.root))
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
     for module in (store_module, wheel_module):
         monkeypatch.setattr(module, "Environment", RecordedEnvironment)
     RecordedEnvironment.reset()

@@ -40,7 +40,6 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
     have(monkeypatch, HOPPER)
     monkeypatch.setattr(run_module, "facts_of", lambda build, python: FACTS)
     monkeypatch.setattr(BuildStore, "get", lambda self, name=None: Build(name or FACTS.build, sys.executable))

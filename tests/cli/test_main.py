@@ -14,6 +14,7 @@ from traces import module, trace_of
 from verbs import run_verb
 
 from scaffold.cli.main import VERBS
+from scaffold.cli.options import as_run
 from scaffold.trace.store import write_trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,6 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
 
 
 def run(*argv: str) -> int:
@@ -203,3 +203,25 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     done = subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert len(done.stdout) == 10
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("told", "under_nox"),
+    [
+        ("python -m scaffold setup", "nox -s setup"),
+        ("python -m scaffold builds add wheel:0.1.15 && make", "nox -s builds -- add wheel:0.1.15 && make"),
+        ("python -m scaffold setup && cd x", "nox -s setup && cd x"),
+        ("find out why, python -m scaffold explain, and say it", "find out why, nox -s explain, and say it"),
+        (
+            "python -m scaffold new-pr bugfix --adopt, and then python -m scaffold evidence --only tests",
+            "nox -s new-pr -- bugfix --adopt, and then nox -s evidence -- --only tests",
+        ),
+        ("git rebase upstream/main", "git rebase upstream/main"),
+    ],
+)
+def test_remedies_are_in_the_form_in_which_the_kit_was_run(
+    told: str, under_nox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert as_run(told) == told
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "doctor")
+    assert as_run(told) == under_nox

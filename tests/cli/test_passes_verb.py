@@ -41,7 +41,6 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(found.root))
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
     return found
 
 

@@ -15,7 +15,6 @@ ROCM, COMPUTE = str(DATA / "rocprofv3"), str(DATA / "rocprof-compute")
 
 
 def test_a_report_made_elsewhere_is_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
     assert run_verb("profile", COMPUTE, "--open") == ExitCode.OK
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].startswith("~ gemm_kernel takes 18.4 µs: compute utilisation 18 %, tensor-core use 42 %")

@@ -61,7 +61,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """On a branch that mends ``src/value.txt`` and tests it; ``test_never`` is upstream's own."""
     monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
     monkeypatch.setattr(testing, "facts_of", lambda build, python: FACTS)
     monkeypatch.setattr(testing, "find_gpus", list)
     root = clone(tmp_path)

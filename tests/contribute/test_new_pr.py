@@ -28,7 +28,6 @@ HOSTILE = 'Say "no" to `rm -rf /` and $(reboot); it\'s \'\'\' and """ */ ünïco
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
     monkeypatch.chdir(tmp_path)
     return clone(tmp_path)
 

@@ -241,9 +241,9 @@ def test_remedies_are_said_as_nox_sessions_under_nox(
     monkeypatch.setenv("NOX_CURRENT_SESSION", "preflight")
     _, out = ask("-q", "--only", "tests-pass", "--only", "test-fails-on-base", capsys=capsys)
     assert "fix: nox -s evidence -- --only tests" in out
-    assert out.splitlines()[-1] == "next: nox -s preflight --"
+    assert out.splitlines()[-1] == "next: nox -s preflight"
     _, out = ask("-q", "--skip", "test-beside-source", capsys=capsys)
-    assert out.splitlines()[-1] == "next: nox -s evidence --"
+    assert out.splitlines()[-1] == "next: nox -s evidence"
 
 
 def test_kinds_of_the_repository_are_those_the_guess_knows() -> None:
