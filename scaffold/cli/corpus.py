@@ -74,6 +74,9 @@ def add_many(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--source-tree", metavar="DIR", help="a checkout, or its examples (default: what goes with the baseline)"
     )
+    group.add_argument(
+        "--candidate-tree", metavar="DIR", help="the candidate's scripts, where they differ too (needs --source-tree)"
+    )
     group.add_argument("--machine-code", action="store_true", help="registers and spills of every kernel that differs")
     group.add_argument("--jobs", metavar="N", type=int, default=0, help="kernels at a time (default: one a core)")
     group.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask cluster whose workers do it")
@@ -91,12 +94,13 @@ def is_script(name: str) -> bool:
 
 @dataclass(frozen=True)
 class _Side:
-    """One build of the comparison, and what is set beside it."""
+    """One build of the comparison, and what is set beside it; ``tree`` where it takes scripts of its own."""
 
     label: str
     build: Build
     content: str
     settings: Settings
+    tree: str = ""
 
 
 #: Shows one kernel, lowered in one build or in both, pass by pass.
@@ -201,7 +205,11 @@ def _sides(namespace: argparse.Namespace, session: Session) -> list[_Side]:
             hint="many kernels take pass configs only, which have a dot: --set tl.disable_warp_specialized=true",
         )
     specs = [("baseline", namespace.baseline), ("candidate", namespace.candidate)]
-    if namespace.baseline is None and namespace.candidate is None:
+    if namespace.candidate_tree and not namespace.source_tree:
+        raise UsageError(
+            "--candidate-tree says the candidate's scripts only", hint="name the baseline's too: --source-tree DIR"
+        )
+    if namespace.baseline is None and namespace.candidate is None and not namespace.candidate_tree:
         return [_side("", common, session)]
     sides = []
     for label, text in specs:
@@ -212,6 +220,9 @@ def _sides(namespace: argparse.Namespace, session: Session) -> list[_Side]:
                 hint="for many kernels, say --baseline build=… and --candidate build=…; targets by --target",
             )
         sides.append(_side(label, settings, session))
+    if namespace.candidate_tree:
+        trees = (named_tree(namespace.source_tree), named_tree(namespace.candidate_tree))
+        return [replace(side, tree=str(tree.folder)) for side, tree in zip(sides, trees, strict=True)]
     refuse_same(sides[0].build, sides[1].build, session.workspace)
     return sides
 
@@ -228,8 +239,13 @@ def _manifest(namespace: argparse.Namespace, session: Session, side: _Side) -> M
         parse_target(target)
     if namespace.run:
         targets = (_target_to_run(targets),)
-    own = [Path(name) for name in namespace.kernels if is_script(name) and Path(name).is_file()]
-    names = [name for name in namespace.kernels if not (is_script(name) and Path(name).is_file())]
+    # Of two trees a script is one of theirs, whatever lies in the current folder.
+    own = [
+        Path(name)
+        for name in namespace.kernels
+        if is_script(name) and Path(name).is_file() and not namespace.candidate_tree
+    ]
+    names = [name for name in namespace.kernels if Path(name) not in own]
     entries = [
         Entry(path.name, target, str(path.resolve().parent))
         for path in own
@@ -237,7 +253,8 @@ def _manifest(namespace: argparse.Namespace, session: Session, side: _Side) -> M
     ]
     if names or namespace.corpus or not own:
         tree = _tree(namespace, session, side) if _needs_tree(namespace, names) else None
-        entries += make_manifest(tree, targets, names).entries
+        other = named_tree(namespace.candidate_tree).folder if namespace.candidate_tree else None
+        entries += make_manifest(tree, targets, names, other_tree=other).entries
     return Manifest(tuple(entries))
 
 
@@ -284,7 +301,7 @@ def _tree(namespace: argparse.Namespace, session: Session, side: _Side) -> Path:
 
 def _task(entry: Entry, side: _Side, namespace: argparse.Namespace, session: Session) -> LowerTask:
     return LowerTask(
-        entry=entry,
+        entry=replace(entry, tree=side.tree) if entry.is_script and side.tree else entry,
         build=side.build,
         content=side.content,
         workspace=str(session.workspace.root),
@@ -351,7 +368,8 @@ def _compared(
     rows = [_row(entry, kernel) for entry in results for kernel in entry.kernels]
     rows, not_measured = _with_resources(rows, sides, namespace, session)
     typed = {Path(name).name: name for name in namespace.kernels if is_script(name)}
-    rows = [replace(row, command=_command(row, sides, typed, namespace.source_tree)) for row in rows]
+    trees = [word for flag in ("source_tree", "candidate_tree") for word in _flag(namespace, flag)]
+    rows = [replace(row, command=_command(row, sides, typed, trees)) for row in rows]
     missed = [
         MissedEntry(entry.name.removeprefix("examples/"), entry.target, label, why)
         for entry in results
@@ -393,10 +411,15 @@ def _next(rows: Sequence[KernelRow], sides: Sequence[_Side]) -> str:
     return command_line("tir-diff", "--corpus", *_specs(sides), "-o", "corpus.md")
 
 
-def _command(row: KernelRow, sides: Sequence[_Side], typed: Mapping[str, str], tree: str | None) -> str:
+def _flag(namespace: argparse.Namespace, name: str) -> list[str]:
+    value = getattr(namespace, name)
+    return [f"--{name.replace('_', '-')}", value] if value else []
+
+
+def _command(row: KernelRow, sides: Sequence[_Side], typed: Mapping[str, str], trees: Sequence[str]) -> str:
     """What compares this kernel alone."""
     words = [row.source] if row.name == row.source else [typed.get(row.source, row.source), "--kernel", row.name]
-    words += ["--source-tree", tree] if tree and row.name != row.source and row.source not in typed else []
+    words += trees if row.name != row.source and row.source not in typed else []
     return command_line("tir-diff", *words, "--target", row.target, *_specs(sides))
 
 
@@ -477,6 +500,7 @@ def _quiet() -> Progress:
 def _shown_side(side: _Side, session: Session) -> CorpusSide:
     words = made_of(side.build, side.content, session.workspace)
     words += [f"{key}={value}" for key, value in side.settings.pass_configs.items()]
+    words += [f"scripts of {near(side.tree)}"] if side.tree else []
     version = version_of(side.build, session.workspace)
     return CorpusSide(side.label, side.build.name, version, ", ".join(words))
 

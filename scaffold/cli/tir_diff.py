@@ -65,7 +65,7 @@ def run(argv: Sequence[str]) -> int:
     progress = progress_of(namespace)
     output = output_of(namespace)
     session = open_session(namespace, progress, ("tir-diff", *argv))
-    if not namespace.kernels and not namespace.corpus:
+    if not (namespace.kernels or namespace.corpus or _are_two_traces(namespace)):
         raise UsageError("no kernel is named", hint="name one (gemm), a script (path/to/file.py), or say --corpus")
     if _are_many(namespace):
         try:
@@ -78,11 +78,16 @@ def run(argv: Sequence[str]) -> int:
     return _run_one(namespace, session, output)
 
 
+def _are_two_traces(namespace: argparse.Namespace) -> bool:
+    """Whether both sides were recorded before, so that no kernel has to be named."""
+    return all((text or "").endswith(SUFFIX) for text in (namespace.baseline, namespace.candidate))
+
+
 def _are_many(namespace: argparse.Namespace) -> bool:
     """Whether this is about several kernels, or a script to be run; a parameter is one of a function of a file."""
     if namespace.corpus or len(namespace.kernels) > 1:
         return True
-    if not is_script(namespace.kernels[0]):
+    if not namespace.kernels or not is_script(namespace.kernels[0]):
         return False
     sides = (("--baseline", namespace.baseline), ("--candidate", namespace.candidate))
     specs = [parse_spec(text, flag=flag) for flag, text in sides if text and not text.endswith(SUFFIX)]
@@ -223,7 +228,7 @@ def _next_one(namespace: argparse.Namespace) -> str:
 
 
 def _next_two(namespace: argparse.Namespace, position: int | None) -> str:
-    words = ["tir-diff", namespace.kernels[0], *_repeated(namespace)]
+    words = ["tir-diff", *namespace.kernels[:1], *_repeated(namespace)]
     words += ["--baseline", namespace.baseline] if namespace.baseline is not None else []
     words += ["--candidate", namespace.candidate] if namespace.candidate is not None else []
     if position is None or namespace.passes:

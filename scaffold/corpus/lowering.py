@@ -38,15 +38,15 @@ from scaffold.trace.model import TraceFile
 from scaffold.trace.store import SUFFIX, read_trace, write_trace
 
 #: Raise it when what is kept, or how it is made, changes.
-_CACHE_VERSION = 2
+_CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)
 class LowerTask:
     """One entry in one build. ``content`` is the build's digest; paths are those of the machine that does it.
 
-    ``fresh`` lowers it once more, in a process of its own, and keeps it apart: to see whether the build is
-    deterministic there. ``real`` runs a script as it is, on a GPU held alone meanwhile, and each time anew.
+    ``fresh`` lowers it once more, the first, second … time, in another process, and keeps it apart: to see whether the
+    build is deterministic there. ``real`` runs a script as it is, on a GPU held alone meanwhile, and each time anew.
     """
 
     entry: Entry
@@ -57,7 +57,7 @@ class LowerTask:
     pass_configs: tuple[tuple[str, str], ...] = ()
     argv: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
-    fresh: bool = False
+    fresh: int = 0
     real: bool = False
 
     @property
@@ -128,6 +128,8 @@ def lower_entry(task: LowerTask) -> Lowered:
     EnvironmentProblem
         If TileLang does not import in the build.
     """
+    if task.entry.is_script and not task.entry.path.is_file():
+        return Lowered((), stopped="there is no such script", entry=task.entry.shown, target=task.entry.target)
     workspace = Workspace.at(task.workspace)
     folder = workspace.folder(workspace.root / "corpus") / "lowered" / task.key
     if (kept := find_kept(task)) is not None:

@@ -69,8 +69,12 @@ class Manifest:
         return tuple(entry for entry in self.entries if entry.left_out)
 
 
-def make_manifest(tree: Path | None, targets: Sequence[str], wanted: Sequence[str] = ()) -> Manifest:
+def make_manifest(
+    tree: Path | None, targets: Sequence[str], wanted: Sequence[str] = (), *, other_tree: Path | None = None
+) -> Manifest:
     """The corpus for ``targets`` (none: the pinned ones); with ``wanted``, only what is named or lies below it.
+
+    With ``other_tree``, also the scripts that only that one has.
 
     Raises
     ------
@@ -81,6 +85,10 @@ def make_manifest(tree: Path | None, targets: Sequence[str], wanted: Sequence[st
     entries = [*_zoo(chosen)]
     if tree is not None:
         entries += _scripts(discover(tree), tree, chosen, elsewhere=not targets)
+    if other_tree is not None:
+        known_names = {entry.name for entry in entries}
+        others = _scripts(discover(other_tree), other_tree, chosen, elsewhere=not targets)
+        entries += [entry for entry in others if entry.name not in known_names]
     if wanted:
         known = [entry for entry in entries if any(_is_wanted(entry, name) for name in wanted)]
         for name in wanted:

@@ -120,9 +120,9 @@ def _host_hunks(baseline: TraceFile, candidate: TraceFile) -> Sequence[Hunk]:
     return hunks_between(state.baseline, state.candidate) if state.tier is Tier.DIFFERENT else ()
 
 
-def unstable(change: KernelChange, passes: Sequence[str]) -> KernelChange:
-    """``change`` of a kernel that one of its builds does not lower to the same twice."""
-    words = f"the baseline lowered twice differs from itself, first in {passes[0]}"
+def unstable(change: KernelChange, passes: Sequence[str], side: str = "baseline") -> KernelChange:
+    """``change`` of a kernel that the build of ``side`` does not lower to the same each time."""
+    words = f"the {side} lowered twice differs from itself, first in {passes[0]}"
     return replace(
         change,
         outcome=Outcome.UNSTABLE,
