@@ -119,6 +119,11 @@ def run_many(namespace: argparse.Namespace, session: Session, output: Output, sh
     """
     sides = _sides(namespace, session)
     manifest = _manifest(namespace, session, sides[0])
+    if not manifest.lowered and manifest.left_out:
+        reasons = dict.fromkeys(entry.left_out for entry in manifest.left_out)
+        raise NothingCompiledError(
+            f"nothing is left to lower: {'; '.join(reasons)}", hint="name another target, or leave --target out"
+        )
     for entry in manifest.lowered if namespace.dry_run else ():
         session.progress.say(f"would lower {entry.shown} for {entry.target}")
     if namespace.dry_run:

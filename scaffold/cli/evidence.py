@@ -110,7 +110,7 @@ def _check_kernels(current: Current) -> None:
 
 
 def _planned(current: Current, impact: Impact, asked: Asked, argv: Sequence[str]) -> EvidenceReport:
-    told = ", ".join(wanted_steps(current.kind, asked)) or "nothing"
+    told = ", ".join(wanted_steps(current.kind, asked, current.change)) or "nothing"
     changed = f"{many(len(current.change.files), 'file')} changed since {current.change.base_ref}"
     return EvidenceReport(
         headline=f"{changed}; would run {told}",
@@ -149,9 +149,7 @@ def _report(
     steps = [brought.record.steps[name] for name in STEPS if name in brought.record.steps]
     looks = [step for step in steps if step.finding]
     ran = [step for step in steps if not step.not_run]
-    told = f"{len(ran)} of {len(steps)} steps have a result" + (
-        f"; look at {', '.join(s.step for s in looks)}" if looks else ""
-    )
+    told = _headline(steps, ran, looks)
     notes = [f"up to date, not run again: {', '.join(brought.kept)}"] if brought.kept else []
     notes += [f"the description has no place for: {', '.join(brought.homeless)}"] if brought.homeless else []
     body = current.draft.body.read_text(encoding="utf-8") if current.draft.body.is_file() else ""
@@ -171,6 +169,14 @@ def _report(
         notes=(f"description: {near(current.draft.body)}", *notes),
         next_command=command_line("preflight", *(["--checkout", namespace.checkout] if namespace.checkout else [])),
     )
+
+
+def _headline(steps: Sequence[StepRecord], ran: Sequence[StepRecord], looks: Sequence[StepRecord]) -> str:
+    if not ran:
+        return f"nothing to show: {steps[0].step} not run: {steps[0].not_run}" if steps else "nothing to show"
+    count = f"all {len(steps)}" if len(ran) == len(steps) > 1 else f"{len(ran)} of {len(steps)}"
+    told = f"{count} steps have a result" if len(steps) > 1 else f"{ran[0].step}: {ran[0].verdict}"
+    return told + (f"; look at {', '.join(step.step for step in looks)}" if looks and len(steps) > 1 else "")
 
 
 def _row(step: StepRecord, kept: bool) -> StepRow:

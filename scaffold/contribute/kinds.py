@@ -6,6 +6,7 @@ A new kind is a folder there and a checklist of the same name; nothing here know
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -15,10 +16,11 @@ import msgspec
 from scaffold.errors import ScaffoldError, UsageError
 
 #: What ``evidence`` can bring, in the order in which it is brought.
-Step = Literal["repro", "tests", "docs", "tir-diff", "corpus", "bench", "profile"]
+Step = Literal["repro", "tests", "docs", "tir-diff", "examples", "corpus", "bench", "profile"]
 #: What a written file is to the pull request.
 Role = Literal["test", "source", "wrapper", "docs", "example", "regression", "notes", "repro", "body", "benchmark"]
 
+_PART = re.compile(r"""\bevidence\(["']([a-z-]+)["']\)""")
 _KIT = Path(__file__).parents[2]
 
 
@@ -103,6 +105,12 @@ def _kit_folder(name: str) -> Path:
     """A folder of the repository; an installed kit has it inside the package."""
     packed = Path(__file__).parents[1] / "data" / name
     return packed if packed.is_dir() else _KIT / name
+
+
+def parts_of(kind: Kind) -> frozenset[str]:
+    """The parts that evidence fills in a description of this kind: ``validation``, ``ir``."""
+    body = kind.folder / "body.md.j2"
+    return frozenset(_PART.findall(body.read_text(encoding="utf-8"))) if body.is_file() else frozenset()
 
 
 def kinds() -> Mapping[str, Kind]:

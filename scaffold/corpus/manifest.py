@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.corpus.examples.discover import Discovered, discover
+from scaffold.corpus.examples.discover import Discovered, discover, importers
 from scaffold.corpus.examples.facts import refuses
 from scaffold.corpus.examples.model import Example
 from scaffold.corpus.gpus import GpuSlot
@@ -100,6 +100,13 @@ def make_manifest(
                 )
         entries = known
     return Manifest(tuple(entries))
+
+
+def scripts_with(tree: Path, changed: Iterable[str]) -> tuple[str, ...]:
+    """Scripts of the corpus that are in ``changed`` or import one that is: ``examples/gemm/example_gemm.py``."""
+    names = set(importers(tree, changed))
+    scripts = (entry.name for entry in make_manifest(tree, ()).lowered if entry.is_script)
+    return tuple(dict.fromkeys(name for name in scripts if name in names))
 
 
 def _is_wanted(entry: Entry, name: str) -> bool:

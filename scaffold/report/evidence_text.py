@@ -24,9 +24,8 @@ def render_evidence_text(report: EvidenceReport, *, width: int = 120) -> str:
 
 def print_evidence(report: EvidenceReport, console: Console) -> None:
     it = cleaned(report)
-    console.print(
-        Text(f"{'!' if it.finding else '+' if it.steps else '~'} {one_line(it.headline)}", style="bold"), soft_wrap=True
-    )
+    sign = "!" if it.finding else "~" if all(row.not_run for row in it.steps) else "+"
+    console.print(Text(f"{sign} {one_line(it.headline)}", style="bold"), soft_wrap=True)
     console.print(Text(f"  {one_line(it.title)}", style="dim"), soft_wrap=True)
     if it.steps:
         console.print()

@@ -16,7 +16,8 @@ from scaffold.builds.workspace import Workspace
 from scaffold.contribute.change import read_change
 from scaffold.contribute.draft import Draft, all_drafts
 from scaffold.contribute.evidence import run as run_module
-from scaffold.contribute.evidence import steps, testing
+from scaffold.contribute.evidence import testing
+from scaffold.contribute.evidence import work as work_module
 from scaffold.contribute.evidence.model import SideRecord
 from scaffold.contribute.evidence.sides import Sides, names_of
 from scaffold.contribute.evidence.store import read_evidence, read_not_run, read_results
@@ -148,7 +149,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         document = {"verdict": {"outcome": "identical", "headline": "identical at every pass", "details": []}}
         return Said(json.dumps(document).encode()) if "gemm" in words[:1] else Said(missing="no corpus here")
 
-    monkeypatch.setattr(steps, "ask_verb", ask)
+    monkeypatch.setattr(work_module, "ask_verb", ask)
     monkeypatch.setattr(run_module, "make_sides", lambda *a: SIDES)
     monkeypatch.setattr(run_module, "record_of", lambda build, workspace: SideRecord(name=build.name, version="0.1.15"))
     return verbs
@@ -165,12 +166,15 @@ def test_the_description_says_what_was_found_and_what_was_not_run(
     capsys.readouterr()
     assert evidence(checkout) == 0
     out = capsys.readouterr().out
-    assert "1 of them fails on the base revision" in " ".join(out.split())
+    assert (
+        "2 passed with the change, 1 of them fails on the base revision; 1 fails on both sides; 1 skipped"
+        in " ".join(out.split())
+    )
     assert out.splitlines()[-1] == f"next: python -m scaffold preflight --checkout {checkout}"
     body = draft.body.read_text()
     assert "| `test_value` | failed | passed |" in body
     assert "identical at every pass" in body
-    assert "- Repro: there is no repro.py beside the draft" in body
+    assert "repro" not in body.lower().partition("## validation")[2], "nobody missed a repro where a test fails"
     assert "- Other kernels: no corpus here" in body
     assert "nothing ran on a GPU" in body
     assert str(tmp_path) not in body

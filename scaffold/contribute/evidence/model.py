@@ -10,7 +10,7 @@ from scaffold.contribute.kinds import Step
 
 #: History: 1, first version.
 SCHEMA_VERSION = 1
-STEPS: tuple[Step, ...] = ("repro", "tests", "docs", "tir-diff", "corpus", "bench", "profile")
+STEPS: tuple[Step, ...] = ("repro", "tests", "docs", "tir-diff", "examples", "corpus", "bench", "profile")
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,8 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
         For rules: ``fails_on_base``, ``passes_now``, ``nothing_ran``, ``verdicts``, ``differs``.
     not_run
         Why there is no result; empty where there is one.
+    cannot
+        Of what was not run: whether it would say something elsewhere, or with what is missing here.
     images
         Pictures in the draft's folder, to attach by hand: GitHub takes none from a command.
     """
@@ -45,6 +47,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[str, ...] = ()
     details: dict[str, Any] = {}
     not_run: str = ""
+    cannot: bool = False
     images: tuple[str, ...] = ()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -11,13 +13,15 @@ from scaffold.contribute.evidence.testing import TestRow, TestsOnBoth
 from scaffold.report.bench_markdown import render_bench_markdown
 from scaffold.report.bench_view import BenchReport
 from scaffold.report.corpus_markdown import render_corpus_markdown
-from scaffold.report.corpus_view import CorpusReport
+from scaffold.report.corpus_view import CorpusReport, SurveyReport
 from scaffold.report.profile_markdown import render_profile_markdown
 from scaffold.report.profile_view import ProfileReport
 
 #: Tests named one by one; the rest is counted.
 _MOST_ROWS = 20
 _LONGEST_REASON = 160
+#: Where a side's scripts lay: a folder of this machine, and gone.
+_TREE = re.compile(r"(, )?scripts of [^,]*")
 #: Characters of one report: the whole description may have 65,536.
 _MOST_CHARACTERS = 12_000
 
@@ -73,10 +77,17 @@ def difference_proof(records: Sequence[tuple[str, str, list[str], Any]], found: 
     return "\n\n".join(parts)
 
 
-def corpus_proof(document: bytes) -> str:
+def corpus_proof(document: bytes, title: str) -> str:
     """The report on many kernels, folded."""
     report = msgspec.json.decode(document, type=CorpusReport)
-    return _folded("Every kernel", render_corpus_markdown(report, most_characters=_MOST_CHARACTERS))
+    sides = tuple(replace(side, attested=_TREE.sub("", side.attested)) for side in report.sides)
+    return _folded(title, render_corpus_markdown(replace(report, sides=sides), most_characters=_MOST_CHARACTERS))
+
+
+def survey_proof(document: bytes) -> str:
+    """What new examples came to, folded."""
+    report = msgspec.json.decode(document, type=SurveyReport)
+    return _folded("The new examples", render_corpus_markdown(report))
 
 
 def bench_proof(report: BenchReport) -> str:

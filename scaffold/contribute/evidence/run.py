@@ -17,10 +17,11 @@ from scaffold.contribute.draft import Draft
 from scaffold.contribute.evidence.model import STEPS, EvidenceRecord, StepRecord
 from scaffold.contribute.evidence.sections import fill_sections
 from scaffold.contribute.evidence.sides import make_sides, names_of, record_of
-from scaffold.contribute.evidence.steps import Work, run_step
+from scaffold.contribute.evidence.steps import run_step
 from scaffold.contribute.evidence.store import full_key, read_evidence, with_step, write_evidence
+from scaffold.contribute.evidence.work import Work
 from scaffold.contribute.impact import Impact, impact_of, with_kernels
-from scaffold.contribute.kinds import Kind, Step
+from scaffold.contribute.kinds import Kind, Step, parts_of
 from scaffold.contribute.redaction import Redaction, Redactor, joined
 from scaffold.errors import ScaffoldError
 from scaffold.files import write_atomically
@@ -51,9 +52,12 @@ class Brought:
     redactions: tuple[Redaction, ...]
 
 
-def wanted_steps(kind: Kind, asked: Asked) -> tuple[Step, ...]:
-    """The steps of the kind, in their order, or those that were named."""
-    return tuple(step for step in STEPS if step in (asked.only or kind.evidence))
+def wanted_steps(kind: Kind, asked: Asked, change: Change) -> tuple[Step, ...]:
+    """The steps that were named, or those of the kind, in their order; a changed example is looked at with any code."""
+    own = set(kind.evidence)
+    if own & {"tir-diff", "corpus"} and any(path.endswith(".py") for path in change.below("examples")):
+        own.add("examples")
+    return tuple(step for step in STEPS if step in (asked.only or own))
 
 
 def bring(draft: Draft, change: Change, kind: Kind, asked: Asked, workspace: Workspace, progress: Progress) -> Brought:
@@ -69,8 +73,9 @@ def bring(draft: Draft, change: Change, kind: Kind, asked: Asked, workspace: Wor
     impact = impact_of(change, workspace, progress, baseline=asked.baseline)
     names = names_of(change, generates=impact.generates, baseline=asked.baseline, candidate=asked.candidate)
     how = (*names, asked.corpus)
-    stale = [step for step in wanted_steps(kind, asked) if asked.again or _is_stale(step, record, draft, change, how)]
-    kept = [step for step in wanted_steps(kind, asked) if step not in stale]
+    wanted = wanted_steps(kind, asked, change)
+    stale = [step for step in wanted if asked.again or _is_stale(step, record, draft, change, how)]
+    kept = [step for step in wanted if step not in stale]
     work = Work(
         draft=draft,
         change=change,
@@ -109,7 +114,7 @@ def _one(step: Step, work: Work, key: str) -> StepRecord:
     try:
         done = run_step(step, work, key)
     except ScaffoldError as error:
-        done = StepRecord(step=step, key=key, at=time.time(), not_run=error.message)
+        done = StepRecord(step=step, key=key, at=time.time(), not_run=error.message, cannot=True)
     work.progress.say(f"{step}: {done.verdict or f'not run: {done.not_run}'}")
     return done
 
@@ -131,7 +136,8 @@ def fill_body(
     text, homeless = fill(before, filled)
     if text != before:
         write_atomically(draft.body, text.encode())
-    return homeless, joined(all_redactions)
+    # A part the kind's own description never had is not missed.
+    return tuple(name for name in homeless if name in parts_of(kind)), joined(all_redactions)
 
 
 def _kernel_files(draft: Draft) -> Iterator[tuple[str, str]]:
@@ -145,4 +151,4 @@ def _kernel_files(draft: Draft) -> Iterator[tuple[str, str]]:
 def machine() -> tuple[str, ...]:
     """Where it ran, as far as it concerns a reader: GPU and driver, or that there is none."""
     gpu = find_gpu()
-    return (f"GPU: {gpu.name}, driver {gpu.driver}",) if gpu else ("no GPU: kernels were lowered, not run",)
+    return (f"GPU: {gpu.name}, driver {gpu.driver}",) if gpu else ("no GPU",)

@@ -14,13 +14,16 @@ _TITLES: dict[Step, str] = {
     "tests": "Tests",
     "docs": "Documentation",
     "tir-diff": "IR",
+    "examples": "Changed examples",
     "corpus": "Other kernels",
     "bench": "Speed",
     "profile": "Profile",
 }
+#: Steps in which TileLang lowers kernels.
+_OF_CODE: tuple[Step, ...] = ("tir-diff", "examples", "corpus", "bench", "profile")
 _PARTS: dict[str, tuple[Step, ...]] = {
     "validation": ("repro", "tests", "docs"),
-    "ir": ("tir-diff", "corpus"),
+    "ir": ("tir-diff", "examples", "corpus"),
     "performance": ("bench", "profile"),
 }
 
@@ -51,32 +54,47 @@ def _line(text: str) -> str:
 
 
 def _part(record: EvidenceRecord, wanted: tuple[Step, ...]) -> str:
-    parts = []
-    for name in wanted:
-        step = record.steps.get(name)
-        if step is None:
-            continue
-        if step.not_run:
-            parts.append(f"{_TITLES[name]}: not run: {_line(step.not_run)}")
-            continue
-        shown = [f"{_TITLES[name]}: {_line(step.verdict)}", step.proof]
-        if step.commands:
-            shown.append("```sh\n" + "\n".join(step.commands) + "\n```")
-        if step.images:
-            shown.append(f"<!-- attach: {', '.join(step.images)} -->")
-        parts.append("\n\n".join(part for part in shown if part))
+    """Steps with a result, then those without where a reader would look for one; a reason they share is said once."""
+    steps = [record.steps[name] for name in wanted if name in record.steps]
+    parts = [_shown(step) for step in steps if not step.not_run]
+    missing: dict[str, list[str]] = {}
+    for step in steps:
+        if step.not_run and (step.cannot or not parts):
+            missing.setdefault(_line(step.not_run), []).append(_TITLES[step.step])
+    for why, titles in missing.items():
+        parts.append(f"{', '.join(titles)}: not run: {why}" if parts or len(missing) > 1 else f"Not run: {why}.")
     return "\n\n".join(parts) or "_not part of what this kind of change shows_"
 
 
+def _shown(step: StepRecord) -> str:
+    shown = [f"{_TITLES[step.step]}: {_line(step.verdict)}", step.proof]
+    if step.commands:
+        shown.append("```sh\n" + "\n".join(step.commands) + "\n```")
+    if step.images:
+        shown.append(f"<!-- attach: {', '.join(step.images)} -->")
+    return "\n\n".join(part for part in shown if part)
+
+
 def _environment(record: EvidenceRecord) -> Iterator[str]:
-    for label, side in (("base", record.baseline), ("with the change", record.candidate)):
-        if side:
-            yield f"- {label}: {_side(side)}"
-    yield from (f"- {line}" for line in record.machine)
+    one, other = record.baseline, record.candidate
+    if one and other and one.name == other.name:
+        yield f"- both sides: {_side(one)}"
+    else:
+        yield from (f"- {label}: {_side(side)}" for label, side in (("base", one), ("with the change", other)) if side)
+    lowered = "" if _ran_on_gpu(record) or not _has_code(record) else ": kernels were lowered, not run"
+    yield from (f"- {line}{lowered}" for line in record.machine)
     times = [step.at for step in record.steps.values() if not step.not_run]
     if times:
         first, last = time.gmtime(min(times)), time.gmtime(max(times))
         yield f"- measured {time.strftime('%Y-%m-%d %H:%M', first)} to {time.strftime('%H:%M', last)} UTC"
+
+
+def _ran_on_gpu(record: EvidenceRecord) -> bool:
+    return any(line.startswith("GPU") for line in record.machine)
+
+
+def _has_code(record: EvidenceRecord) -> bool:
+    return any(name in record.steps and not record.steps[name].not_run for name in _OF_CODE)
 
 
 def _side(side: SideRecord) -> str:
@@ -85,23 +103,38 @@ def _side(side: SideRecord) -> str:
 
 
 def _not_tested(record: EvidenceRecord, kind: Kind, draft: Draft) -> Iterator[str]:
-    """What a reader may think was tested, and was not: with the reason."""
-    for name in kind.evidence:
+    """What a reader may think was tested, and was not: with the reason. What does not apply is left out."""
+    for name in STEPS:
+        if name not in kind.evidence and name not in record.steps:
+            continue
         step = record.steps.get(name)
         if step is None:
             yield f"- {_TITLES[name]}: not run"
-        elif step.not_run:
+        elif step.cannot:
             yield f"- {_TITLES[name]}: {_line(step.not_run)}"
-        elif name == "tests" and step.details.get("nothing_ran"):
-            yield f"- {_TITLES[name]}: every test was skipped here"
+        elif name == "tests" and not step.not_run:
+            yield from _skipped(step)
         elif name == "corpus" and step.details.get("what") == "zoo":
             yield "- upstream's `examples/` were not lowered on both sides: only the kit's kernels were"
-    if not any(line.startswith("GPU") for line in record.machine):
+    if record.baseline and not _ran_on_gpu(record):
         yield "- nothing ran on a GPU"
-    others = [target for target in ("CUDA", "ROCm", "Metal") if not any(_of(target, label) for label in draft.targets)]
-    if others:
-        yield f"- other backends ({', '.join(others)}) were not looked at"
+    if _has_code(record):
+        corpus = record.steps.get("corpus")
+        looked_at = set(map(_backend, (*draft.targets, *(corpus.details.get("targets", ()) if corpus else ()))))
+        if others := [backend for backend in ("CUDA", "ROCm", "Metal") if backend not in looked_at]:
+            yield f"- other backends ({', '.join(others)}) were not looked at"
 
 
-def _of(backend: str, label: str) -> bool:
-    return {"cuda": "CUDA", "hip": "ROCm", "metal": "Metal"}.get(label.partition(":")[0]) == backend
+def _skipped(step: StepRecord) -> Iterator[str]:
+    own = step.details.get("own", {})
+    if step.details.get("nothing_ran"):
+        yield f"- {_TITLES['tests']}: every test was skipped here"
+    elif own.get("skipped") and not own.get("passed") and not own.get("failed"):
+        why = step.details.get("own_reason")
+        yield f"- {_TITLES['tests']}: all {own['skipped']} of the branch itself were skipped here" + (
+            f" ({_line(str(why))})" if why else ""
+        )
+
+
+def _backend(label: str) -> str:
+    return {"cuda": "CUDA", "hip": "ROCm", "metal": "Metal"}.get(label.partition(":")[0], "")

@@ -31,7 +31,7 @@ def _asked(step: Step, draft: Draft) -> tuple[str, ...]:
         return (draft.repro.read_text(encoding="utf-8", errors="replace") if draft.repro.is_file() else "",)
     if step in ("tir-diff", "bench", "profile"):
         return (*draft.kernels, "|", *draft.targets)
-    return draft.targets if step == "corpus" else ()
+    return draft.targets if step in ("corpus", "examples") else ()
 
 
 def read_evidence(draft: Draft) -> EvidenceRecord | None:

@@ -195,19 +195,21 @@ def _run(tree: Path, path: str, build: Build, workspace: Workspace, timeout_s: f
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def lay_out(tree: Path, change: Change, tests: Sequence[str], *, candidate: bool) -> None:
-    """The files of one side below ``tree``, with conftests of the kit's; of the base, with the branch's tests."""
+def lay_out(tree: Path, change: Change, tests: Sequence[str], *, candidate: bool, of_tests: bool = True) -> None:
+    """The files of one side below ``tree``; ``of_tests``: of the base, with the branch's tests, and our conftests."""
     tree.mkdir(parents=True)
     if candidate:
         wanted = list(git_files(change.root))
     else:
         unpack_base(change, tree)
-        wanted = [*tests, *change.below(_TESTING)]
+        wanted = [*tests, *change.below(_TESTING)] if of_tests else []
     for path in wanted:
         if not path.startswith("3rdparty/") and not (change.root / path).is_symlink():
             place = tree / path
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(change.root / path, place)
+    if not of_tests:
+        return
     # Not at the top: pytest makes the folder of a conftest importable, and there lies the source of TileLang.
     for folder in (_TESTING, "examples"):
         if (tree / folder).is_dir():

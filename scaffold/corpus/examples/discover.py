@@ -68,6 +68,15 @@ def discover(tree: Path, areas: Sequence[str] = ()) -> Discovered:
     return Discovered(tuple(examples), tuple(left_out))
 
 
+def importers(tree: Path, changed: Iterable[str]) -> tuple[str, ...]:
+    """Files of ``tree/examples`` that are in ``changed`` or import one that is, through others too; sorted."""
+    files = {file.path: file for file in (_File(path, tree) for path in _python_files(tree / "examples"))}
+    found = set(changed) & set(files)
+    while more := {path for path, file in files.items() if path not in found and found & set(file.local_imports)}:
+        found |= more
+    return tuple(sorted(found))
+
+
 def _python_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*.py")):
         if not _SKIPPED & set(path.relative_to(folder).parts):
