@@ -29,7 +29,7 @@ def run(argv: Sequence[str]) -> int:
         return _list(namespace)
     kind = find_kind(namespace.kind)
     workspace = Workspace.at(namespace.workspace)
-    repo = open_checkout(find_checkout(namespace.checkout or "", workspace).root)
+    repo = open_checkout(find_checkout(namespace.checkout or "", workspace, said_as="--checkout DIR").root)
     failing = read_failure(Path(namespace.from_failure)) if namespace.from_failure else None
     given = _given(namespace)
     if namespace.yes or namespace.json or not sys.stdin.isatty():

@@ -31,7 +31,7 @@ def current_pull_request(checkout: str, workspace: Workspace) -> Current:
     UsageError
         If HEAD is detached, the branch has no draft, or it changes nothing.
     """
-    root = find_checkout(checkout, workspace).root
+    root = find_checkout(checkout, workspace, said_as="--checkout DIR").root
     open_checkout(root)
     branch = current_branch(root)
     if not branch:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from scaffold.builds.content import content_digest
 from scaffold.builds.passes.index import PassIndex
@@ -13,6 +14,9 @@ from scaffold.builds.passes.store import PassIndexes
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
 from scaffold.contribute.change import Change, is_test_file
+from scaffold.corpus.examples.discover import importers
+from scaffold.corpus.examples.marks import needs_of_marks
+from scaffold.corpus.examples.reading import read_file
 from scaffold.corpus.lowering import kernels_by_pass
 from scaffold.errors import ScaffoldError
 from scaffold.progress import Progress
@@ -30,6 +34,7 @@ _RUN_BY = {
     "src/metal/op": ("LowerTileOp", "LayoutInference"),
 }
 _MOST_FILES = 12
+_SHORTEST = 3
 #: A name more files than this use says nothing about any of them.
 _MOST_MENTIONS = 40
 
@@ -62,24 +67,26 @@ def impact_of(change: Change, workspace: Workspace, progress: Progress, *, basel
     """Find out from the index of passes, what the corpus came to, and the names the change defines."""
     index = _index(change, workspace, progress)
     passes = tuple(_passes(change, index))
-    words = tuple(_names(change))
+    names = tuple(_names(change))
     tests = {path: f"changed on {change.branch}" for path in change.below("testing") if is_test_file(path)}
     for hit in passes:
         for entry in index.find(hit.name) if index else ():
             for mention in entry.tests:
                 tests.setdefault(mention.path, f"about {entry.name}")
-    for word, path in _mentions(change, words, "testing"):
+    for word, path in _mentions(change, names, "testing"):
         if is_test_file(path):
             tests.setdefault(path, f"uses {word}")
     examples = {path: f"changed on {change.branch}" for path in change.below("examples") if path.endswith(".py")}
-    for word, path in _mentions(change, words, "examples"):
-        examples.setdefault(path, f"uses {word}")
+    for path in importers(change.root, tuple(examples)) if examples else ():
+        (tests if is_test_file(path) else examples).setdefault(path, "imports a changed example")
+    for word, path in _mentions(change, names, "examples"):
+        (tests if is_test_file(path) else examples).setdefault(path, f"uses {word}")
     touched = Impact(
         generates=any(
             path in _BUILT_FILES or path.startswith(tuple(f"{top}/" for top in BUILT)) for path in _all(change)
         ),
         passes=passes,
-        tests=_hits(tests),
+        tests=_hits(_those_that_run_first(tests, change.root)),
         examples=_hits(examples),
     )
     return with_kernels(touched, workspace, progress, baseline)
@@ -150,8 +157,16 @@ def _kernels(
     return tuple(Hit(kernel, why) for kernel, why in found.items()), ""
 
 
-def _names(change: Change) -> Iterator[str]:
-    """Names of public functions and classes of Python files whose lines the change touches."""
+@dataclass(frozen=True)
+class _Name:
+    """A public function or class the change touches; ``owner`` is the class of a method."""
+
+    word: str
+    owner: str = ""
+
+
+def _names(change: Change) -> Iterator[_Name]:
+    """What the changed lines of TileLang's Python lie in."""
     for path in change.below("tilelang"):
         text = change.now(path)
         if not path.endswith(".py") or text is None:
@@ -161,31 +176,55 @@ def _names(change: Change) -> Iterator[str]:
         except (SyntaxError, ValueError):
             continue
         lines = change.lines(path)
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, (ast.FunctionDef, ast.ClassDef))
-                and not node.name.startswith("_")
-                and len(node.name) > 3
-            ):
-                end = node.end_lineno or node.lineno
-                if any(first <= end and last >= node.lineno for first, last in lines):
-                    yield node.name
+        for node, owner in _definitions(tree, ""):
+            if node.name.startswith("_") or len(node.name) <= _SHORTEST:
+                continue
+            end = node.end_lineno or node.lineno
+            if any(first <= end and last >= node.lineno for first, last in lines):
+                yield _Name(node.name, owner)
 
 
-def _mentions(change: Change, words: Sequence[str], folder: str) -> Iterator[tuple[str, str]]:
-    """Python files of ``folder`` that use one of ``words``, which few enough files do."""
-    unique = list(dict.fromkeys(words))
+def _definitions(tree: ast.AST, owner: str) -> Iterator[tuple[ast.FunctionDef | ast.ClassDef, str]]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node, owner
+        yield from _definitions(node, node.name if isinstance(node, ast.ClassDef) else owner)
+
+
+def _mentions(change: Change, names: Sequence[_Name], folder: str) -> Iterator[tuple[str, str]]:
+    """Python files of ``folder`` that call one of ``names``, which few enough files do.
+
+    A method counts where its class is spoken of as well: half of upstream's classes have an ``init``.
+    """
+    unique = list(dict.fromkeys(names))
     if not unique:
         return
-    pattern = re.compile("|".join(rf"(?<![\w]){re.escape(word)}(?=\s*\()" for word in unique))
-    found: dict[str, list[str]] = {}
+    pattern = re.compile("|".join(rf"(?<![\w]){re.escape(name.word)}(?=\s*\()" for name in unique))
+    found: dict[_Name, list[str]] = {}
     for path in sorted((change.root / folder).rglob("*.py")):
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             continue
-        for word in set(pattern.findall(text)):
-            found.setdefault(word, []).append(path.relative_to(change.root).as_posix())
-    for word in unique:
-        if len(found.get(word, ())) <= _MOST_MENTIONS:
-            yield from ((word, path) for path in found.get(word, ()))
+        called = set(pattern.findall(text))
+        for name in unique:
+            if name.word in called and (not name.owner or re.search(rf"\b{re.escape(name.owner)}\b", text)):
+                found.setdefault(name, []).append(path.relative_to(change.root).as_posix())
+    for name in unique:
+        if len(found.get(name, ())) <= _MOST_MENTIONS:
+            yield from ((name.word, path) for path in found.get(name, ()))
+
+
+def _those_that_run_first(tests: Mapping[str, str], root: Path) -> dict[str, str]:
+    """``tests``, with those at the end of which all tests ask for hardware: without it they only say so."""
+    return dict(sorted(tests.items(), key=lambda item: not item[1].startswith("changed on") and _asks(root / item[0])))
+
+
+def _asks(path: Path) -> bool:
+    reading = read_file(path)
+    tests = reading.tests if reading else ()
+    marks = reading.decorators if reading else ()
+    return bool(tests) and all(
+        any(need.kind in ("backend", "capability", "arch") for need in needs_of_marks((*marks, *test.decorators), ""))
+        for test in tests
+    )

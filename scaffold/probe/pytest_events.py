@@ -10,10 +10,17 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import re
 from typing import Any
 
 #: Lines of a failure worth keeping.
 _MOST_LINES = 60
+
+#: What compilers write of an error: nvcc and ptxas of a whole call, and of a place in a source.
+_COMPILER_ERROR = re.compile(
+    r"^\s*((nvcc|ptxas) fatal\b|ptxas error\b|\S+\(\d+\): (\w+ )?error\b|\S+:\d+(:\d+)?: (\w+ )?error:)"
+)
+_TYPED = re.compile(r"[A-Za-z_][\w.]*:")
 
 #: The files that are written, of events and of stacks; opened when pytest starts.
 _files: list[Any] = []
@@ -102,7 +109,10 @@ def _message(report: Any) -> str:
     if crash is None:
         errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
         return (errors or lines or [""])[-1].strip()
-    return lines[0].strip() if lines else ""
+    first = lines[0].strip() if lines else ""
+    # A compiler that failed is told with the whole source first; what it said itself comes after.
+    said = next((line.strip() for line in lines[1:] if _COMPILER_ERROR.search(line)), "")
+    return f"{first.partition(':')[0]}: {said}" if said and _TYPED.match(first) else said or first
 
 
 def _skip_reason(report: Any) -> str:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from corpora import VECTORS, corpus, differing, row, survey
 from sources import git
 from upstreams import clone
 from verbs import run_verb
@@ -19,11 +20,15 @@ from scaffold.contribute.evidence import run as run_module
 from scaffold.contribute.evidence import testing
 from scaffold.contribute.evidence import work as work_module
 from scaffold.contribute.evidence.model import SideRecord
+from scaffold.contribute.evidence.run import Asked, wanted_steps
 from scaffold.contribute.evidence.sides import Sides, names_of
+from scaffold.contribute.evidence.steps import judge
 from scaffold.contribute.evidence.store import read_evidence, read_not_run, read_results
-from scaffold.contribute.evidence.testing import TestsOnBoth, run_on_both
+from scaffold.contribute.evidence.testing import TestRow, TestsOnBoth, Word, run_on_both
+from scaffold.contribute.kinds import find_kind
 from scaffold.corpus.examples.facts import BuildFacts
 from scaffold.progress import Progress
+from scaffold.report.corpus_json import render_corpus_json
 from scaffold.verbs import Said
 
 QUIET = Progress(verbosity=-1)
@@ -294,3 +299,182 @@ def test_pictures_are_copied_and_their_absence_is_said(
     adopt(checkout, tmp_path)
     assert evidence(checkout, "--post-image", str(tmp_path / "images")) == 2
     assert "there is no picture to post" in capsys.readouterr().err
+
+
+#: Compares a file of the tree it is run in, as a repro of a script of the repository does.
+TREE_REPRO = """import os
+import pathlib
+
+tree = pathlib.Path(os.environ["SCAFFOLD_TREE"])
+assert tree.samefile(os.getcwd())
+print("does not reproduce" if (tree / "src/value.txt").read_text() == "2" else "reproduces: it is 1")
+"""
+
+
+def test_a_repro_runs_in_the_tree_of_its_side(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
+    draft = adopt(checkout, tmp_path)
+    draft.repro.write_text(TREE_REPRO)
+    assert evidence(checkout, "--only", "repro") == 0
+    record = read_evidence(draft)
+    assert record
+    assert record.steps["repro"].verdict == "reproduces on the base, not with the change"
+    assert "base:        reproduces: it is 1" in draft.body.read_text()
+    assert not list((tmp_path / "workspace" / "tmp").iterdir())
+    draft.repro.write_text("print('nothing of use')\nraise SystemExit(3)\n")
+    assert evidence(checkout, "--only", "repro") == 0
+    record = read_evidence(draft)
+    assert record
+    assert "cannot tell: exit code 3: nothing of use" in record.steps["repro"].verdict
+    assert record.steps["repro"].finding
+
+
+def rows_of(*rows: tuple[str, str, Word, Word]) -> TestsOnBoth:
+    return TestsOnBoth(
+        tuple(TestRow(path, test, one, other, "needs a GPU") for path, test, one, other in rows), frozenset()
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("a", "t", "failed", "passed")], "1 passed with the change, 1 of them fails on the base revision"),
+        (
+            [("a", "t", "passed", "passed"), ("a", "u", "passed", "failed")],
+            "1 FAILED with the change; 1 passed with the change, and on the base revision as well",
+        ),
+        ([("b", "t", "failed", "failed"), ("a", "u", "passed", "passed")], "1 fails on both sides"),
+        (
+            [("a", "t", "skipped", "skipped"), ("b", "u", "passed", "passed")],
+            "1 skipped, all 1 of the branch itself among them",
+        ),
+        ([("a", "t", "skipped", "skipped")], "nothing ran here: 1 tests skipped (needs a GPU)"),
+    ],
+)
+def test_what_tests_came_to_is_said_of_each_side(rows: list[tuple[str, str, Word, Word]], said: str) -> None:
+    details, verdict = judge(rows_of(*rows), ["a"])
+    assert said in verdict
+    assert sum(details["own"].values()) == sum(path == "a" for path, *_ in rows)
+
+
+def test_the_description_says_that_all_own_tests_were_skipped(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
+    draft = adopt(checkout, tmp_path)
+    skipped = "import pytest\n\n\n@pytest.mark.skip(reason='needs a Hopper')\ndef test_a():\n    pass\n"
+    (checkout / TEST).write_text(skipped)
+    assert evidence(checkout) == 0
+    assert "- Tests: every test was skipped here" in draft.body.read_text()
+
+
+EXAMPLE, HELPER, NEW = "examples/gemm/example_gemm.py", "examples/gemm/shapes.py", "examples/gemm/example_new.py"
+KERNEL = """import tilelang
+from shapes import N
+
+
+@tilelang.jit
+def kernel():
+    return N
+
+
+if __name__ == "__main__":
+    kernel()
+"""
+
+
+@pytest.fixture
+def with_examples(checkout: Path) -> Path:
+    """A branch that changes the module an example takes its sizes from, and adds an example."""
+    folder = checkout / "examples" / "gemm"
+    folder.mkdir(parents=True, exist_ok=True)
+    git(checkout, "stash", "-q", "-u")
+    folder.mkdir(parents=True, exist_ok=True)
+    (checkout / EXAMPLE).write_text(KERNEL)
+    (checkout / HELPER).write_text("N = 1\n")
+    (folder / "test_example_gemm.py").write_text("import example_gemm\n\n\ndef test_it():\n    pass\n")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "base")
+    git(checkout, "update-ref", "refs/remotes/upstream/main", "HEAD")
+    (checkout / HELPER).write_text("N = 2\n")
+    (checkout / NEW).write_text(KERNEL)
+    return checkout
+
+
+@pytest.fixture
+def compared(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What ``tir-diff`` was asked; it says what a real one says of one kernel that differs, or of one that is new."""
+    words_of: list[list[str]] = []
+    differs = row("kernel", differing(VECTORS), "cuda:sm_90a", EXAMPLE)
+
+    def ask(verb: str, words: list[str], folder: Path, progress: Progress) -> Said:
+        assert verb == "tir-diff"
+        words_of.append(list(words))
+        if "--candidate-tree" not in words:
+            return Said(render_corpus_json(survey(1)))
+        base = Path(words[words.index("--source-tree") + 1])
+        assert (base / HELPER).read_text() == "N = 1\n"
+        assert not (base / NEW).exists()
+        return Said(render_corpus_json(corpus([differs])))
+
+    monkeypatch.setattr(work_module, "ask_verb", ask)
+    return words_of
+
+
+def test_changed_examples_are_lowered_on_both_sides_and_new_ones_on_one(
+    with_examples: Path, tmp_path: Path, compared: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("new-pr", "example", "--adopt", "--checkout", str(with_examples), "--title", "x", "--topic", "gemm")
+    assert run_verb(*command, "--yes") == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    assert evidence(with_examples, "--only", "examples") == 0
+    both, new = compared
+    assert both[both.index("--corpus") + 1] == "gemm/example_gemm.py"
+    assert both[both.index("--candidate-tree") + 1] == str(with_examples)
+    assert new[new.index("--corpus") + 1] == "gemm/example_new.py"
+    assert both[both.index("--baseline") + 1] == "build=git:base"
+    record = read_evidence(draft)
+    assert record
+    step = record.steps["examples"]
+    assert step.verdict.startswith("gemm/example_gemm.py: ")
+    assert "gemm/example_new.py, new: " in step.verdict
+    assert step.details["differs"] == 1
+    body = draft.body.read_text()
+    assert "--source-tree BASE --candidate-tree ." in body
+    assert str(tmp_path) not in body
+    assert not list((tmp_path / "workspace" / "tmp").iterdir())
+    capsys.readouterr()
+    assert evidence(with_examples, "--impact", "--json") == 0
+    lines = {(line["what"], line["name"]): line["because"] for line in json.loads(capsys.readouterr().out)["impact"]}
+    assert lines["test", "examples/gemm/test_example_gemm.py"] == "imports a changed example"
+    assert lines["example", EXAMPLE] == "imports a changed example"
+    assert lines["example", HELPER] == "changed on fix/value"
+
+
+def test_any_kind_that_shows_code_looks_at_changed_examples(with_examples: Path, checkout: Path) -> None:
+    change = read_change(with_examples, "upstream/main")
+    steps = {name: wanted_steps(find_kind(name), Asked(), change) for name in ("perf", "docs-fix", "example")}
+    assert "examples" in steps["perf"]
+    assert "examples" in steps["example"]
+    assert "examples" not in steps["docs-fix"]
+
+
+def test_a_method_counts_where_its_class_is_spoken_of(
+    checkout: Path, tmp_path: Path, asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, scheduler = checkout / "testing/python/language", checkout / "tilelang/scheduler.py"
+    git(checkout, "stash", "-q", "-u")
+    (folder / "test_tilelang_language_other.py").write_text("def test_it():\n    Thing().init()\n")
+    (folder / "test_tilelang_language_own.py").write_text("def test_it():\n    Scheduler().init()\n")
+    (folder / "test_tilelang_language_amd.py").write_text(
+        "import tilelang.testing\n\n\n@tilelang.testing.requires_rocm\ndef test_it():\n    Scheduler().init()\n"
+    )
+    scheduler.write_text("class Scheduler:\n    def init(self):\n        pass\n")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "base")
+    git(checkout, "update-ref", "refs/remotes/upstream/main", "HEAD")
+    scheduler.write_text("class Scheduler:\n    def init(self):\n        return 1\n")
+    adopt(checkout, tmp_path)
+    capsys.readouterr()
+    assert evidence(checkout, "--impact", "--json") == 0
+    found = [
+        line["name"] for line in json.loads(capsys.readouterr().out)["impact"] if line["because"].startswith("uses")
+    ]
+    # What asks for hardware comes last: of many tests, the first few are run.
+    assert found == [f"testing/python/language/test_tilelang_language_{name}.py" for name in ("own", "amd")]

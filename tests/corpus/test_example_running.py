@@ -155,6 +155,30 @@ def test_every_test_of_a_file_is_told(tmp_path: Path) -> None:
     assert "assert x == 1" in failed.tail
 
 
+#: How TileLang raises what nvcc said: the whole source first. Seen with 0.1.15 and nvcc 13.0.
+_AFTER_A_SOURCE = """
+import pytest
+
+SOURCE = "#if defined(_MSC_VER)\\n// error: is no word of a compiler here\\nint main() {}\\n"
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_compiles(said):
+    raise RuntimeError(SOURCE + "Compilation error:\\n" + said + "\\nCommand: nvcc -O3 x.cu")
+"""
+
+
+def test_of_a_compiler_that_failed_its_own_words_are_the_reason(tmp_path: Path) -> None:
+    said = [
+        "nvcc fatal   : Unsupported gpu architecture 'compute_35'",
+        'x.cu(12): error: identifier "x" is undefined',
+        "ptxas fatal   : Unresolved extern function 'f'",
+        "x.cc:3:5: fatal error: nothing.h: No such file or directory",
+    ]
+    result = run(tmp_path, {"gemm/test_it.py": _AFTER_A_SOURCE.replace("SAID", repr(said))})
+    assert [outcome.reason for outcome in result.outcomes] == [f"RuntimeError: {line}" for line in said]
+
+
 def test_only_the_tests_asked_for_are_run(tmp_path: Path) -> None:
     result = run(tmp_path, {"gemm/test_example.py": TESTS}, select=("test_passes", "test_fails_for_two[1]"))
     assert [outcome.test for outcome in result.outcomes] == ["test_passes", "test_fails_for_two[1]"]

@@ -60,8 +60,10 @@ class Checkout:
         return sorted(path for path in listed if needed(tree, path))
 
 
-def find_checkout(rest: str, workspace: Workspace) -> Checkout:
+def find_checkout(rest: str, workspace: Workspace, *, said_as: str = "worktree:DIR") -> Checkout:
     """The checkout of ``worktree:DIR``, or of ``worktree``: around the current folder, else the workspace's own.
+
+    ``said_as`` is how one names a folder where it is asked for: ``--checkout DIR`` of some verbs.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def find_checkout(rest: str, workspace: Workspace) -> Checkout:
         if not is_tilelang(root):
             what = "is no TileLang checkout" if root.is_dir() else "is not there"
             raise UnknownBuildError(
-                f"{root} {what}", hint="name a folder with CMakeLists.txt, src/ and tilelang/: worktree:DIR"
+                f"{root} {what}", hint=f"name a folder with CMakeLists.txt, src/ and tilelang/: {said_as}"
             )
         return _checkout(root, workspace)
     here = Path.cwd()
@@ -82,7 +84,7 @@ def find_checkout(rest: str, workspace: Workspace) -> Checkout:
             return _checkout(folder.resolve(), workspace)
     raise UnknownBuildError(
         f"no TileLang checkout around {here}, and none in {workspace.root / 'tilelang'}",
-        hint="change into one, or name it: worktree:DIR",
+        hint=f"change into one, or name it: {said_as}",
     )
 
 

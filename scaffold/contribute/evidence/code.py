@@ -32,6 +32,7 @@ _OTHER_CODE = frozenset(outcome.value for outcome in CHANGED)
 #: Other kernels are lowered for these beside the draft's own: a pass often asks for the architecture, so that a change
 #: for one shows there only. Without tensor memory access, with it, and with tensor memory.
 _GENERATIONS = ("cuda:sm_80", "cuda:sm_90a", "cuda:sm_100a")
+_MOST_NAMED = 3
 #: What of a tree its examples are lowered with.
 _OF_EXAMPLES = ("examples", "VERSION")
 
@@ -122,7 +123,7 @@ def _compared_examples(work: Work, record: StepRecord, scripts: Sequence[str], b
     differs = sum(row["change"]["outcome"] in _OTHER_CODE for row in document["kernels"])
     return found(
         record,
-        verdict=document["headline"],
+        verdict=f"{_few(scripts)}: {document['headline']}",
         finding=any(row["change"]["outcome"] == "lowers only on baseline" for row in document["kernels"]),
         proof=corpus_proof(said.document, "The changed examples"),
         commands=(typed("tir-diff", [*words, *trees], {str(base): "BASE", str(work.change.root): "."}),),
@@ -142,12 +143,17 @@ def _new_examples(work: Work, record: StepRecord, scripts: Sequence[str]) -> Ste
     missed = sum(bool(entry["why_missing"]) for entry in document["entries"])
     return found(
         record,
-        verdict=f"new: {document['headline']}",
+        verdict=f"{_few(scripts)}, new: {document['headline']}",
         finding=bool(failed or missed),
         proof=survey_proof(said.document),
         commands=(typed("tir-diff", [*words, *tree], {str(work.change.root): "."}),),
         details={"differs": 0, "kernels": len(kernels)},
     )
+
+
+def _few(scripts: Sequence[str]) -> str:
+    names = _names(scripts)
+    return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} scripts"
 
 
 def _targets(work: Work) -> list[str]:

@@ -57,7 +57,7 @@ def gather(workspace: Workspace, asked: Asked, progress: Progress) -> Facts:
     UnknownBuildError
         If there is no checkout.
     """
-    root = find_checkout(asked.checkout, workspace).root
+    root = find_checkout(asked.checkout, workspace, said_as="--checkout DIR").root
     branch = _branch(root)
     draft = find_draft(workspace, root, branch)
     change = read_change(root, asked.base or (draft.base_ref if draft else default_base(root)))
