@@ -14,7 +14,7 @@ from scaffold.builds.workspace import Workspace
 from scaffold.cli.options import Parser, add_common, command_line, near, progress_of
 from scaffold.contribute.failing import FailingCase, read_failure
 from scaffold.contribute.kinds import Kind, find_kind, kinds
-from scaffold.contribute.new_pr import Plan, Request, carry_out, describe, make_plan
+from scaffold.contribute.new_pr import Plan, Request, carry_out, describe, first_subject, make_plan
 from scaffold.contribute.questions import ask_all, require_all
 from scaffold.contribute.upstream import open_checkout
 from scaffold.errors import ExitCode, UsageError
@@ -32,6 +32,9 @@ def run(argv: Sequence[str]) -> int:
     repo = open_checkout(find_checkout(namespace.checkout or "", workspace).root)
     failing = read_failure(Path(namespace.from_failure)) if namespace.from_failure else None
     given = _given(namespace)
+    if namespace.adopt and not given.get("title") and (subject := first_subject(repo, namespace.base or "")):
+        progress.say("title: the subject of the first commit; another: --title TEXT, or title in pr.toml")
+        given["title"] = subject
     if namespace.yes or namespace.json or not sys.stdin.isatty():
         require_all(kind, given)
         answers = given
@@ -70,7 +73,9 @@ def _parser() -> Parser:
     group.add_argument("--branch", metavar="NAME", help="default: by kind and title")
     group.add_argument("--slug", metavar="NAME", help="what files are called (default: by title)")
     group.add_argument("--test-file", metavar="PATH", help="in the checkout; a file that is there is added to")
-    group.add_argument("--adopt", action="store_true", help="for the branch you are on: no files in the checkout")
+    group.add_argument(
+        "--adopt", action="store_true", help="for the branch you are on: no files; title by its first commit"
+    )
     group.add_argument("--yes", action="store_true", help="ask nothing")
     group.add_argument("--dry-run", action="store_true", help="say what would be written, and stop")
     group.add_argument("--json", action="store_true", help="what was written, as JSON")

@@ -15,7 +15,7 @@ from scaffold.contribute.draft import FILE, Draft, draft_folder, write_draft
 from scaffold.contribute.failing import FailingCase
 from scaffold.contribute.kinds import Kind
 from scaffold.contribute.skeleton import chosen, merged, render
-from scaffold.contribute.titles import Title, area_of, full_title, pascal_of, slug_of, subsystem_of
+from scaffold.contribute.titles import Title, area_of, beyond_usual, full_title, pascal_of, slug_of, subsystem_of
 from scaffold.contribute.upstream import at, new_branch, require_free, require_ready, upstream_ref, write_files
 from scaffold.errors import UsageError
 from scaffold.files import write_atomically
@@ -85,6 +85,8 @@ def make_plan(request: Request, repo: Repo, workspace: Workspace) -> Plan:
     title, slug = _named(request, adopted)
     branch = adopted.branch if adopted else request.branch or f"{request.kind.branch}/{slug.replace('_', '-')}"
     notes = () if adopted else require_ready(repo, branch)
+    if long := beyond_usual(str(title)):
+        notes = (*notes, f"the title is long: {long}")
     folder = draft_folder(workspace, branch)
     if (folder / FILE).exists():
         raise UsageError(f"{folder} is there already", hint=f"go on with it, or take another name: --branch {branch}-2")
@@ -119,6 +121,18 @@ def make_plan(request: Request, repo: Repo, workspace: Workspace) -> Plan:
     for path, role in roles.items():
         by_role[role] = (*by_role.get(role, ()), path)
     return Plan(replace(draft, files=by_role), files, appended, kept, notes, roles)
+
+
+def first_subject(repo: Repo, base: str) -> str:
+    """The subject of the first commit of the branch that is checked out; empty where it has none of its own.
+
+    Raises
+    ------
+    UsageError, EnvironmentProblem
+        As :func:`make_plan` does where there is nothing to adopt.
+    """
+    change = _adopted(Path(str(repo.working_tree_dir)), upstream_ref(repo, asked=base))
+    return change.commits[-1].subject if change.commits else ""
 
 
 def carry_out(plan: Plan, repo: Repo) -> None:

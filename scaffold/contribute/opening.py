@@ -18,14 +18,13 @@ from scaffold.contribute.change import Change, Commit
 from scaffold.contribute.credentials import credentials_in
 from scaffold.contribute.draft import Draft
 from scaffold.contribute.redaction import Redaction, Redactor, joined
+from scaffold.contribute.titles import LONGEST_TITLE
 from scaffold.errors import UsageError
 from scaffold.files import write_atomically
 
 UPSTREAM = "tile-ai/tilelang"
 #: In the draft's folder: what the last preflight of the branch said.
 PREFLIGHT = "preflight.json"
-#: GitHub's limit for a title, in characters.
-LONGEST_TITLE = 256
 #: A longer address is refused by some browsers and by GitHub itself.
 _LONGEST_URL = 2_000
 _IMAGES = frozenset({".png", ".gif", ".jpg", ".jpeg", ".svg", ".webp"})

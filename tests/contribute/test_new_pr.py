@@ -20,6 +20,7 @@ from scaffold.builds.workspace import Workspace
 from scaffold.contribute.draft import all_drafts
 from scaffold.contribute.kinds import kinds
 from scaffold.contribute.questions import questions_for
+from scaffold.contribute.titles import USUAL_LENGTH
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = 'Say "no" to `rm -rf /` and $(reboot); it\'s \'\'\' and """ */ ünïcode'
@@ -237,6 +238,42 @@ def test_a_branch_that_is_there_is_adopted_without_a_file_in_the_checkout(checko
     assert state(checkout) == before
     (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
     assert (draft.branch, draft.title) == ("my-own-name", "[BugFix][Transform] Mend it")
+
+
+@pytest.mark.parametrize(
+    ("subject", "title"),
+    [
+        ("mend it", "[BugFix][Transform] Mend it"),
+        ("[Fix][Reduce] mend it (#12)", "[Fix][Reduce] Mend it"),
+    ],
+)
+def test_an_adopted_branch_is_called_as_its_first_commit(
+    subject: str, title: str, checkout: Path, tmp_path: Path
+) -> None:
+    git(checkout, "switch", "-q", "-c", "my-own-name")
+    for message in (subject, "mend a typo"):
+        (checkout / "src/transform/lower_tile_op.cc").write_text(f"int {len(message)};\n")
+        git(checkout, "commit", "-qam", message)
+    assert new_pr(checkout, "bugfix", "--adopt") == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    assert draft.title == title
+
+
+def test_an_adopted_branch_without_a_commit_needs_a_title(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    git(checkout, "switch", "-q", "-c", "my-own-name")
+    (checkout / "src/transform/lower_tile_op.cc").write_text("int mended;\n")
+    assert new_pr(checkout, "bugfix", "--adopt") == 2
+    assert "bugfix needs --title TEXT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("length", [82 - len(" (#1234)"), 83 - len(" (#1234)")])
+def test_a_title_longer_than_upstreams_is_noted_by_the_limit_of_preflight(
+    length: int, checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    title = "[BugFix] " + "Fold casts of casts ".ljust(length - len("[BugFix] "), "x")
+    assert new_pr(checkout, "bugfix", "--title", title) == 0
+    noted = f"the title is long: {length} characters, {length + 8} with the number" in capsys.readouterr().err
+    assert noted == (length + 8 > USUAL_LENGTH)
 
 
 def test_a_failing_script_becomes_the_repro(checkout: Path, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from scaffold.cli.main import main
 from scaffold.contribute.draft import Draft, read_draft, write_draft
 from scaffold.contribute.forks import owner_of
 from scaffold.contribute.kinds import kinds
-from scaffold.contribute.opening import LONGEST_TITLE, read_preflight, write_preflight
+from scaffold.contribute.opening import read_preflight, write_preflight
+from scaffold.contribute.titles import LONGEST_TITLE
 
 #: Everything a shell, an option parser or a URL could trip over.
 NASTY = """[BugFix] "It's" `id` $(touch owned) ; & | \\ -x --body=no #1 %20 ünïcode ?a=b"""
