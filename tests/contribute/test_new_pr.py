@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -363,6 +364,41 @@ def test_typed_in_the_checkout_it_leaves_no_workspace_there(checkout: Path, monk
     assert Workspace.at(None).root == ROOT / "workspace"
     monkeypatch.chdir(checkout.parent)
     assert Workspace.at(None).root == checkout.parent / "workspace"
+
+
+#: In place of Python's own ``venv``: its interpreter says what a pip would, notes what it is asked, and ends as told.
+FAKE_VENV = """
+from pathlib import Path
+
+
+def create(folder, with_pip, clear):
+    python = Path(folder) / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text({script!r})
+    python.chmod(0o755)
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_first_install_shows_what_pip_says_only_where_it_fails(code: int, tmp_path: Path) -> None:
+    kit = tmp_path / "kit" / "scripts"
+    kit.mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "new_pr.py", kit)
+    script = f'#!/bin/sh\n[ "$1" = -m ] || exit 0\necho Collecting\necho "WARNING: a newer pip" >&2\nexit {code}\n'
+    (kit / "venv.py").write_text(FAKE_VENV.format(script=script))
+    # -S -I: no package of this environment is in reach, so the script goes to its own.
+    start = f"import sys, runpy; sys.path.insert(0, {str(kit)!r}); runpy.run_path(sys.argv[1], run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-S", "-I", "-c", start, kit / "new_pr.py"], capture_output=True, text=True, check=False
+    )
+    first, *more = done.stderr.splitlines()
+    assert first == "installing what the kit needs into .venv-kit, once ..."
+    if code == 0:
+        assert (done.returncode, done.stdout, more) == (0, "", [])
+    else:
+        assert (done.returncode, done.stdout) == (3, "")
+        assert more[:3] == ["Collecting", "WARNING: a newer pip", "error[environment]: pip could not install the kit"]
+        assert more[3].startswith("hint: ")
 
 
 def test_the_script_is_the_verb(checkout: Path) -> None:
