@@ -10,6 +10,7 @@ from typing import Any
 from git import Repo
 
 from scaffold.builds.workspace import Workspace
+from scaffold.contribute.body import by_group
 from scaffold.contribute.change import Change, is_test_file, read_change
 from scaffold.contribute.draft import FILE, Draft, draft_folder, write_draft
 from scaffold.contribute.failing import FailingCase
@@ -110,7 +111,8 @@ def make_plan(request: Request, repo: Repo, workspace: Workspace) -> Plan:
     else:
         files, appended, roles = _files(request, repo, base_ref, context)
     tests = tuple(path for path, role in roles.items() if role == "test")
-    context = {**context, "test_path": tests[0] if tests else ""}
+    changed = by_group(adopted.files) if adopted else {}
+    context = {**context, "test_path": tests[0] if tests else "", "changed": changed}
     kept = {
         path: render(request.kind, file, context).encode()
         for file, path in chosen(request.kind.kept, context)
@@ -206,6 +208,8 @@ def _context(request: Request, repo: Repo, base_ref: str, *, title: Title, slug:
         "topic": request.topic
         or (request.kernels[0] if request.kernels and request.kernels[0].isidentifier() else slug),
         "test_path": "",
+        "adopted": request.adopt,
+        "changed": {},
         "repro_source": failing.source if failing else "",
         "repro_name": failing.name if failing else "",
         "repro_error": failing.error if failing else "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -239,6 +240,54 @@ def test_a_branch_that_is_there_is_adopted_without_a_file_in_the_checkout(checko
     assert state(checkout) == before
     (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
     assert (draft.branch, draft.title) == ("my-own-name", "[BugFix][Transform] Mend it")
+
+
+@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("tested", [True, False])
+def test_a_body_of_an_adopted_branch_names_what_is_there_and_nothing_else(
+    kind: str, tested: bool, checkout: Path, tmp_path: Path
+) -> None:
+    git(checkout, "switch", "-q", "-c", "my-own-name")
+    (checkout / "src/transform/lower_tile_op.cc").write_text("int mended;\n")
+    (checkout / "src/transform/fold.cc").write_text("int folded;\n")
+    git(checkout, "mv", "docs/index.md", "docs/start.md")
+    git(checkout, "rm", "-q", "examples/gemv/example_gemv.py")
+    if tested:
+        (checkout / "testing/python/cuda/test_cuda.py").write_text(TEST + "\n")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "expose scalar tile scheduler state")
+    (checkout / "scratch.txt").write_text("not of the branch\n")
+    assert new_pr(checkout, kind, *needed(kind), "--adopt") == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    body = draft.body.read_text()
+    named = {word for word in re.findall(r"`([^`\n]+)`", body) if re.search(r"\.\w+$|/", word)}
+    assert named == {
+        *("src/transform/lower_tile_op.cc", "src/transform/fold.cc"),
+        *("docs/index.md", "docs/start.md", "examples/gemv/example_gemv.py"),
+        *(["testing/python/cuda/test_cuda.py"] if tested else []),
+    }
+    changes = body.partition("## Changes")[2].partition("##")[0]
+    assert "- Compiler: `src/transform/fold.cc` (new), `src/transform/lower_tile_op.cc`\n" in changes
+    assert "- Examples: `examples/gemv/example_gemv.py` (removed)\n" in changes
+    assert "- Docs: `docs/start.md` (was `docs/index.md`)\n" in changes
+    assert "<!-- write:" in changes
+    assert "expose_scalar" not in body
+    assert "No code changes" not in body
+    if not tested:
+        assert "test_" not in body
+
+
+def test_many_files_of_a_group_are_counted(checkout: Path, tmp_path: Path) -> None:
+    git(checkout, "switch", "-q", "-c", "my-own-name")
+    for at in range(23):
+        (checkout / f"docs/page_{at:02}.md").write_text("# Page\n")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "write pages")
+    assert new_pr(checkout, "docs-fix", "--adopt") == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    body = draft.body.read_text()
+    assert "`docs/page_19.md` (new), and 3 more\n" in body
+    assert "No code changes." in body
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,11 @@ MORE: dict[str, dict[str, Any]] = {
     "cpu": {"backend": "cpu", "area": "cpu", "targets": ["c"]},
     "webgpu": {"backend": "webgpu"},
     "new-backend": {"backend": "my-npu"},
+    "adopted": {
+        "adopted": True,
+        "changed": {"Compiler": ["`src/op/copy.cc`", "`src/op/copy.h` (new)"], "Tests": ["`testing/python/test_a.py`"]},
+    },
+    "adopted-little": {"adopted": True, "changed": {"Docs": ["`docs/index.md`"]}, "issue": 7},
     "pass-short": {"pass_name": "Fold"},
     "pass-long": {"pass_name": "HoistLoopInvariantAddressComputations"},
 }
@@ -110,6 +115,8 @@ def context_of(kind: Kind, title: str, more: Mapping[str, Any]) -> dict[str, Any
         "pass_name": "",
         "topic": slug,
         "test_path": "",
+        "adopted": False,
+        "changed": {},
         "repro_source": "",
         "repro_name": "",
         "repro_error": "",
