@@ -169,7 +169,7 @@ def _warnings(opening: Opening) -> Iterator[str]:
     if opening.cut:
         yield f"  ! left out of the description, to fit GitHub's limit: {', '.join(opening.cut)}"
     if not opening.remote.name:
-        also = "" if opening.user else "; to see it here before: --user NAME"
+        also = "" if opening.user else ", or say whose it will be: --user NAME"
         yield f"  ! no remote here is your fork: {_add_fork(opening)}{also}"
     elif not opening.user:
         url = f"https://github.com/YOU/{opening.remote.repository or 'tilelang'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -57,7 +58,7 @@ def read_script(repo: Repo, base_ref: str, asked: str) -> Script:
     if not isinstance(found, Blob) or found.mode == _SYMLINK:
         raise UsageError(
             f"--script {asked}: no such file in {root} at {base_ref}",
-            hint=f"say its path in the checkout: git -C {root} ls-files maint | grep NAME",
+            hint=f"say its path in the checkout: git -C {shlex.quote(str(root))} ls-files | grep NAME",
         )
     return script_of(path, found.data_stream.read().decode("utf-8", "replace"))
 

@@ -333,7 +333,7 @@ def test_without_a_fork_it_is_shown_with_what_to_type(place: Place, capsys: pyte
     code, out, _ = run(place, capsys=capsys)
     assert code == 0
     assert "from YOU:fix/short-fragment to main of tile-ai/tilelang" in out
-    assert "! no remote here is your fork: git remote add fork https://github.com/YOU/tilelang; " in out
+    assert "! no remote here is your fork: git remote add fork https://github.com/YOU/tilelang, or " in out
     assert "--user NAME" in out
     assert "pushed to your fork, once there is one" in out
     assert out.rstrip().endswith("next: git remote add fork https://github.com/YOU/tilelang")
