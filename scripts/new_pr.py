@@ -8,6 +8,7 @@ environment of its own (``.venv-kit`` beside this folder, once), and the script 
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import venv
@@ -42,9 +43,19 @@ def _in_own_environment() -> int:
     if not ready.exists():
         sys.stderr.write(f"installing what the kit needs into {ENVIRONMENT.name}, once ...\n")
         venv.create(ENVIRONMENT, with_pip=True, clear=True)
-        done = subprocess.run([python, "-m", "pip", "install", "--quiet", "-e", str(ROOT)], check=False)
+        # What pip says beside errors is of no use here: warnings of a cache it may not write to, or of a newer pip.
+        done = subprocess.run(
+            [python, "-m", "pip", "install", "-e", str(ROOT)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
         if done.returncode != 0:
-            sys.stderr.write("error[environment]: pip could not install the kit\nhint: pip install -e .\n")
+            sys.stderr.write(done.stdout)
+            again = shlex.join([str(python), "-m", "pip", "install", "-e", str(ROOT)])
+            sys.stderr.write(f"error[environment]: pip could not install the kit\nhint: {again}\n")
             return 3
         ready.touch()
     if Path(sys.prefix).resolve() == ENVIRONMENT.resolve():

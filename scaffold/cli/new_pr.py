@@ -9,14 +9,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from git import Repo
+
 from scaffold.builds.source.worktree import find_checkout
 from scaffold.builds.workspace import Workspace
 from scaffold.cli.options import Parser, add_common, command_line, near, progress_of
 from scaffold.contribute.failing import FailingCase, read_failure
 from scaffold.contribute.kinds import Kind, find_kind, kinds
-from scaffold.contribute.new_pr import Plan, Request, carry_out, describe, make_plan
+from scaffold.contribute.new_pr import Plan, Request, carry_out, describe, first_subject, make_plan
 from scaffold.contribute.questions import ask_all, require_all
-from scaffold.contribute.upstream import open_checkout
+from scaffold.contribute.script import read_script
+from scaffold.contribute.upstream import open_checkout, upstream_ref
 from scaffold.errors import ExitCode, UsageError
 from scaffold.kernels.target import normal_label, parse_target
 
@@ -32,11 +35,17 @@ def run(argv: Sequence[str]) -> int:
     repo = open_checkout(find_checkout(namespace.checkout or "", workspace, said_as="--checkout DIR").root)
     failing = read_failure(Path(namespace.from_failure)) if namespace.from_failure else None
     given = _given(namespace)
+    if failing:
+        given.setdefault("script", "")  # what it is about is said: nothing to ask
+    if namespace.adopt and not given.get("title") and (subject := first_subject(repo, namespace.base or "")):
+        progress.say("title: the subject of the first commit; another: --title TEXT, or title in pr.toml")
+        given["title"] = subject
     if namespace.yes or namespace.json or not sys.stdin.isatty():
         require_all(kind, given)
         answers = given
     else:
-        answers = ask_all(kind, given, input, progress.say)
+        checks = {"script": lambda path: _wrong_script(path, repo, namespace.base or "")}
+        answers = ask_all(kind, given, input, progress.say, checks=checks)
     plan = make_plan(_request(kind, answers, namespace, failing), repo, workspace)
     for note in plan.notes:
         progress.say(note)
@@ -61,6 +70,7 @@ def _parser() -> Parser:
     group.add_argument("--kernel", metavar="NAME", action="append", default=[], help="of the zoo, or path.py::function")
     group.add_argument("--target", metavar="T", action="append", default=[], help="cuda:sm_90a, hip:gfx942, metal, c")
     group.add_argument("--pass", dest="pass_name", metavar="NAME", help="the pass it is about, or a new one's name")
+    group.add_argument("--script", metavar="PATH", help="script, tool or CI file of the checkout a bug is in")
     group.add_argument("--backend", metavar="NAME", help="cuda, rocm, metal, cpu, or a new one")
     group.add_argument("--topic", metavar="NAME", help="folder below examples/")
     group.add_argument("--from-failure", metavar="FILE", help="a failing script, or a trace: the repro is made of it")
@@ -70,7 +80,9 @@ def _parser() -> Parser:
     group.add_argument("--branch", metavar="NAME", help="default: by kind and title")
     group.add_argument("--slug", metavar="NAME", help="what files are called (default: by title)")
     group.add_argument("--test-file", metavar="PATH", help="in the checkout; a file that is there is added to")
-    group.add_argument("--adopt", action="store_true", help="for the branch you are on: no files in the checkout")
+    group.add_argument(
+        "--adopt", action="store_true", help="for the branch you are on: no files; title by its first commit"
+    )
     group.add_argument("--yes", action="store_true", help="ask nothing")
     group.add_argument("--dry-run", action="store_true", help="say what would be written, and stop")
     group.add_argument("--json", action="store_true", help="what was written, as JSON")
@@ -86,6 +98,7 @@ def _given(namespace: argparse.Namespace) -> dict[str, str]:
         "subsystem": namespace.subsystem,
         "kernel": ",".join(namespace.kernel) or None,
         "pass": namespace.pass_name,
+        "script": namespace.script,
         "backend": namespace.backend,
         "topic": namespace.topic,
     }
@@ -111,6 +124,7 @@ def _request(
         kernels=kernels or ((failing.kernel,) if failing and failing.kernel else ()),
         targets=tuple(normal_label(target) for target in namespace.target),
         pass_name=_word(answers.get("pass", "").rpartition(".")[2], "--pass"),
+        script=answers.get("script", ""),
         backend=_word(answers.get("backend", ""), "--backend"),
         topic=_word(answers.get("topic", ""), "--topic"),
         slug=namespace.slug or "",
@@ -120,6 +134,14 @@ def _request(
         failing=failing,
         adopt=namespace.adopt,
     )
+
+
+def _wrong_script(path: str, repo: Repo, base: str) -> str:
+    try:
+        read_script(repo, upstream_ref(repo, asked=base), path)
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def _word(text: str, flag: str) -> str:

@@ -35,7 +35,12 @@ def run(argv: Sequence[str]) -> int:
     draft, change = current.draft, current.change
     asks = sys.stdin.isatty() and not namespace.json
     fork = choose_fork(
-        change.root, change.branch, draft.base_ref, asked=namespace.remote or "", ask=input if asks else None
+        change.root,
+        change.branch,
+        draft.base_ref,
+        asked=namespace.remote or "",
+        ask=input if asks else None,
+        needed=namespace.push,
     )
     redactor = Redactor.of_this_machine(workspace.root, draft.checkout)
     opening = prepare(draft, change, fork, user=namespace.user or fork.owner, redactor=redactor)
@@ -101,7 +106,7 @@ def _require_sound(opening: Opening, body: Path, *, despite: bool) -> None:
 
 def _shown(opening: Opening) -> Iterator[str]:
     yield f"~ {opening.title}"
-    yield f"  from {opening.head_label} to {opening.base} of {UPSTREAM}, as a draft"
+    yield f"  from {opening.head_label or f'YOU:{opening.branch}'} to {opening.base} of {UPSTREAM}, as a draft"
     yield from _pushed(opening)
     yield from _warnings(opening)
     yield from _pictures(opening)
@@ -119,7 +124,15 @@ def _following(opening: Opening, draft: Draft, argv: Sequence[str], *, despite: 
         return command_line("preflight", "--checkout", str(draft.checkout))
     if opening.unwritten and not despite:
         return f"write what is missing in {near(draft.body)}"
+    if not opening.remote.name:
+        return _add_fork(opening)
+    if not opening.user:
+        return command_line("open-pr", *(word for word in argv if word != "--push"), "--user", "YOU", "--push")
     return command_line("open-pr", *(word for word in argv if word != "--push"), "--push")
+
+
+def _add_fork(opening: Opening) -> str:
+    return f"git remote add fork https://github.com/{opening.user or 'YOU'}/tilelang"
 
 
 def _pushed(opening: Opening) -> Iterator[str]:
@@ -131,7 +144,10 @@ def _pushed(opening: Opening) -> Iterator[str]:
         if count
         else "it has them all"
     )
-    yield f"  pushed to {opening.remote.name} ({opening.remote.url}): {new}"
+    if opening.remote.name:
+        yield f"  pushed to {opening.remote.name} ({opening.remote.url}): {new}"
+    else:
+        yield "  pushed to your fork, once there is one"
     for commit in reversed(opening.commits):
         yield f"    {commit.sha[:9]} {commit.subject}"
     for path, letter in opening.files[:_MOST_FILES]:
@@ -152,8 +168,15 @@ def _warnings(opening: Opening) -> Iterator[str]:
         yield from (f"    {what}" for what in opening.unwritten)
     if opening.cut:
         yield f"  ! left out of the description, to fit GitHub's limit: {', '.join(opening.cut)}"
-    if not opening.user:
-        yield f"  ! {opening.remote.name} does not say whose fork it is: add --user NAME"
+    if not opening.remote.name:
+        also = "" if opening.user else ", or say whose it will be: --user NAME"
+        yield f"  ! no remote here is your fork: {_add_fork(opening)}{also}"
+    elif not opening.user:
+        url = f"https://github.com/YOU/{opening.remote.repository or 'tilelang'}"
+        yield (
+            f"  ! {opening.remote.name} does not say whose fork it is: --user NAME, or git remote set-url "
+            + shlex.join([opening.remote.name, url])
+        )
     if opening.branch == opening.base:
         yield f"  ! the branch is called {opening.base}: a fork has one of that name, for one pull request"
     if opening.behind:
@@ -201,7 +224,7 @@ def _document(opening: Opening, posted: Posted | None, draft: Draft) -> dict[str
         "head": opening.head_label,
         "base": opening.base,
         "commit": opening.head,
-        "remote": {"name": opening.remote.name, "url": opening.remote.url},
+        "remote": {"name": opening.remote.name, "url": opening.remote.url} if opening.remote.name else None,
         "commits": [{"sha": commit.sha, "subject": commit.subject} for commit in reversed(opening.commits)],
         "files": dict(opening.files),
         "uncommitted": opening.uncommitted,

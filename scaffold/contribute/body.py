@@ -7,7 +7,9 @@ that the kit fills anew each time, and the only one it touches.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from scaffold.contribute.change import ChangedFile, is_test_file
 
 #: GitHub's limit for a description, in characters.
 LIMIT = 65_536
@@ -18,7 +20,50 @@ _BLOCK = re.compile(
 PLACEHOLDER = re.compile(r"<!--\s*write:\s*(?P<what>.*?)\s*-->", re.DOTALL)
 _SECTION = re.compile(r"^## (?P<title>.+?)\s*$", re.MULTILINE)
 _DETAILS = re.compile(r"<details>.*?</details>\n?", re.DOTALL)
+#: Folder of a changed file -> what it is called among the changes; the first that fits.
+_GROUPS = {
+    "src": "Compiler",
+    "3rdparty": "Compiler",
+    "tilelang": "Python",
+    "examples": "Examples",
+    "testing": "Tests",
+    "docs": "Docs",
+}
+_OTHER = "Build, CI and scripts"
+_ORDER = ("Compiler", "Python", "Examples", _OTHER, "Tests", "Docs")
+#: Beyond them a list of files says no more than their number.
+_MOST_FILES = 20
 NOT_RUN = "_not run yet: `python -m scaffold evidence`_"
+
+
+def by_group(files: Sequence[ChangedFile]) -> dict[str, list[str]]:
+    """What a branch changes, as lists of files in Markdown; those Git does not know only where there are no others."""
+    known = [file for file in files if not file.untracked] or files
+    found: dict[str, list[str]] = {}
+    for file in known:
+        found.setdefault(_group(file.path), []).append(_shown(file))
+    return {group: _shortened(found[group]) for group in _ORDER if group in found}
+
+
+def _group(path: str) -> str:
+    if is_test_file(path):
+        return "Tests"
+    folder, inside, _ = path.partition("/")
+    return _GROUPS.get(folder, _OTHER) if inside else "Docs" if path.endswith(".md") else _OTHER
+
+
+def _shown(file: ChangedFile) -> str:
+    before = f" (was {_code(file.before)})" if file.status == "renamed" else ""
+    words = {"added": " (new)", "deleted": " (removed)"}
+    return f"{_code(file.path)}{before or words.get(file.status, '')}"
+
+
+def _code(path: str) -> str:
+    return f"`{''.join(sign for sign in path if sign.isprintable()).replace('`', chr(39))}`"
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= _MOST_FILES else [*lines[:_MOST_FILES], f"and {len(lines) - _MOST_FILES} more"]
 
 
 def blocks(text: str) -> dict[str, str]:

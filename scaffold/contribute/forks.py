@@ -16,18 +16,25 @@ _FORMS = re.compile(
 )
 _MAKE_ONE = (
     "make one: gh repo fork tile-ai/tilelang --remote --remote-name fork, or fork it on github.com and "
-    "git remote add fork git@github.com:YOU/tilelang.git"
+    "git remote add fork https://github.com/YOU/tilelang"
 )
+#: In place of a fork's remote where there is none.
+NO_FORK = Remote("", "", "", "")
 
 
-def remotes_of(root: Path) -> dict[str, Remote]:
-    """Every remote by its name, with the URL that is pushed to, as the user wrote it."""
+def remotes_of(root: Path, *, goes_to: str) -> dict[str, Remote]:
+    """Every remote by its name, with the URL that is pushed to, as the user wrote it.
+
+    ``goes_to`` is the remote the pull request goes to. It is upstream's where its URL says so, and also where that is a
+    mirror or a clone on a disk: one that is called ``upstream``, or whose URL names nobody, is no fork.
+    """
     found = {}
     for name in git("remote", at=root).split():
         written = _settings(root, f"remote.{name}.pushurl") or _settings(root, f"remote.{name}.url")
         resolved = git("remote", "get-url", "--push", "--all", name, at=root).splitlines()
         owner, repository = owner_of(written[0]) if written else ("", "")
         upstream = any("/".join(owner_of(url)).lower() == UPSTREAM for url in (*written, *resolved))
+        upstream = upstream or (name == goes_to and (name == "upstream" or not owner))
         found[name] = Remote(name, hide_password(", ".join(written)), owner, repository, upstream)
     return found
 
@@ -38,22 +45,28 @@ def owner_of(url: str) -> tuple[str, str]:
     return (match["owner"], match["name"]) if match else ("", "")
 
 
-def choose_fork(root: Path, branch: str, base_ref: str, *, asked: str, ask: Callable[[str], str] | None) -> Remote:
+def choose_fork(
+    root: Path, branch: str, base_ref: str, *, asked: str, ask: Callable[[str], str] | None, needed: bool = True
+) -> Remote:
     """The remote of the fork: the one named, the only one, the one Git is set to push to, or the one answered.
+
+    Where it is not ``needed`` and there is none, it is :data:`NO_FORK`.
 
     Raises
     ------
     UsageError
         If the one named is not there or is upstream, or there are several.
     EnvironmentProblem
-        If there is none.
+        If there is none, and it is needed.
     """
-    remotes = remotes_of(root)
+    remotes = remotes_of(root, goes_to=base_ref.partition("/")[0])
     forks = {name: remote for name, remote in remotes.items() if not remote.upstream}
     if len(forks) > 1:
         forks.pop(base_ref.partition("/")[0], None)
     if asked:
         return _named(asked, remotes)
+    if not forks and not needed:
+        return NO_FORK
     if not forks:
         raise EnvironmentProblem(f"{root} has no remote that is a fork of {UPSTREAM}", hint=_MAKE_ONE)
     if len(forks) == 1:
@@ -74,7 +87,8 @@ def _named(name: str, remotes: Mapping[str, Remote]) -> Remote:
         )
     if remotes[name].upstream:
         raise UsageError(
-            f"{name} is {UPSTREAM} itself, to which nothing is pushed", hint="name your fork: --remote NAME"
+            f"{name} is {UPSTREAM} itself or a copy of it, to which nothing is pushed",
+            hint="name your fork: --remote NAME",
         )
     return remotes[name]
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from git import Repo
 
 from scaffold.builds.workspace import Workspace
+from scaffold.contribute.body import by_group
 from scaffold.contribute.change import Change, is_test_file, read_change
 from scaffold.contribute.draft import FILE, Draft, draft_folder, write_draft
 from scaffold.contribute.failing import FailingCase
 from scaffold.contribute.kinds import Kind
+from scaffold.contribute.script import Script, read_script
 from scaffold.contribute.skeleton import chosen, merged, render
-from scaffold.contribute.titles import Title, area_of, full_title, pascal_of, slug_of, subsystem_of
+from scaffold.contribute.titles import Title, area_of, beyond_usual, full_title, pascal_of, slug_of, subsystem_of
 from scaffold.contribute.upstream import at, new_branch, require_free, require_ready, upstream_ref, write_files
 from scaffold.errors import UsageError
 from scaffold.files import write_atomically
@@ -37,6 +39,7 @@ class Request:
     kernels: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     pass_name: str = ""
+    script: str = ""
     backend: str = ""
     topic: str = ""
     slug: str = ""
@@ -82,9 +85,12 @@ def make_plan(request: Request, repo: Repo, workspace: Workspace) -> Plan:
     root = Path(str(repo.working_tree_dir))
     base_ref = upstream_ref(repo, asked=request.base)
     adopted = _adopted(root, base_ref) if request.adopt else None
-    title, slug = _named(request, adopted)
+    script = _script(request, repo, base_ref) if request.script else None
+    title, slug = _named(request, adopted.present if adopted else (script.path,) if script else ())
     branch = adopted.branch if adopted else request.branch or f"{request.kind.branch}/{slug.replace('_', '-')}"
     notes = () if adopted else require_ready(repo, branch)
+    if long := beyond_usual(str(title)):
+        notes = (*notes, f"the title is long: {long}")
     folder = draft_folder(workspace, branch)
     if (folder / FILE).exists():
         raise UsageError(f"{folder} is there already", hint=f"go on with it, or take another name: --branch {branch}-2")
@@ -100,7 +106,7 @@ def make_plan(request: Request, repo: Repo, workspace: Workspace) -> Plan:
         kernels=request.kernels,
         targets=_targets(request),
     )
-    context = _context(request, repo, base_ref, title=title, slug=slug, draft=draft)
+    context = _context(request, repo, base_ref, script, title=title, slug=slug, draft=draft)
     files: dict[str, bytes] = {}
     appended = frozenset[str]()
     if adopted:
@@ -108,17 +114,30 @@ def make_plan(request: Request, repo: Repo, workspace: Workspace) -> Plan:
     else:
         files, appended, roles = _files(request, repo, base_ref, context)
     tests = tuple(path for path, role in roles.items() if role == "test")
-    context = {**context, "test_path": tests[0] if tests else ""}
+    changed = by_group(adopted.files) if adopted else {}
+    context = {**context, "test_path": tests[0] if tests else "", "changed": changed}
     kept = {
         path: render(request.kind, file, context).encode()
         for file, path in chosen(request.kind.kept, context)
         # Of a branch that is there the kit knows no case: a repro of something else would say "does not reproduce".
-        if not (request.adopt and file.role in ("repro", "benchmark") and not request.failing)
+        if not (request.adopt and file.role in ("repro", "benchmark") and not (request.failing or script))
     }
     by_role: dict[str, tuple[str, ...]] = {}
     for path, role in roles.items():
         by_role[role] = (*by_role.get(role, ()), path)
     return Plan(replace(draft, files=by_role), files, appended, kept, notes, roles)
+
+
+def first_subject(repo: Repo, base: str) -> str:
+    """The subject of the first commit of the branch that is checked out; empty where it has none of its own.
+
+    Raises
+    ------
+    UsageError, EnvironmentProblem
+        As :func:`make_plan` does where there is nothing to adopt.
+    """
+    change = _adopted(Path(str(repo.working_tree_dir)), upstream_ref(repo, asked=base))
+    return change.commits[-1].subject if change.commits else ""
 
 
 def carry_out(plan: Plan, repo: Repo) -> None:
@@ -137,8 +156,20 @@ def _keep(plan: Plan) -> None:
     write_draft(plan.draft)
 
 
-def _named(request: Request, adopted: Change | None) -> tuple[Title, str]:
-    subsystem = request.subsystem or (subsystem_of(adopted.present) if adopted else "")
+def _script(request: Request, repo: Repo, base_ref: str) -> Script:
+    if "script?" not in request.kind.asks:
+        raise UsageError(f"{request.kind.name} takes no --script", hint="leave it out, or: new-pr bugfix --script PATH")
+    others = {"--kernel": request.kernels, "--pass": request.pass_name, "--from-failure": request.failing}
+    if also := [flag for flag, value in others.items() if value]:
+        raise UsageError(
+            f"--script and {also[0]}: the repro and the test are about one of them",
+            hint=f"leave out --script or {also[0]}",
+        )
+    return read_script(repo, base_ref, request.script)
+
+
+def _named(request: Request, paths: Sequence[str]) -> tuple[Title, str]:
+    subsystem = request.subsystem or subsystem_of(paths)
     title = full_title(request.title, request.kind, subsystem)
     if request.slug and slug_of(request.slug) != request.slug.replace("-", "_"):
         raise UsageError(
@@ -167,13 +198,16 @@ def _targets(request: Request) -> tuple[str, ...]:
     return (_DEFAULT_TARGETS.get(request.backend or "cuda", "cuda:sm_90a"),)
 
 
-def _context(request: Request, repo: Repo, base_ref: str, *, title: Title, slug: str, draft: Draft) -> dict[str, Any]:
+def _context(
+    request: Request, repo: Repo, base_ref: str, script: Script | None, *, title: Title, slug: str, draft: Draft
+) -> dict[str, Any]:
     """Everything a template may name; ``templates/README.md`` lists it."""
     base = repo.commit(base_ref)
     areas = [tree.name for tree in base.tree[_TESTS].trees] if _has(base.tree, _TESTS) else []
     backend = request.backend or _BACKENDS.get(draft.targets[0].partition(":")[0], "cuda")
     failing = request.failing
     version = at(repo, base_ref, "VERSION") or b""
+    subsystem = request.subsystem or (subsystem_of((script.path,)) if script else "")
     return {
         "title": title.sentence,
         "full_title": str(title),
@@ -183,7 +217,7 @@ def _context(request: Request, repo: Repo, base_ref: str, *, title: Title, slug:
         "kind": request.kind.name,
         "issue": request.issue,
         "subsystem": request.subsystem,
-        "area": area_of(request.subsystem, areas, otherwise=_otherwise(request)),
+        "area": area_of(subsystem, areas, otherwise=_otherwise(request, script, areas)),
         "kernel": request.kernels[0] if request.kernels else "",
         "kernels": list(request.kernels),
         "targets": list(draft.targets),
@@ -192,6 +226,9 @@ def _context(request: Request, repo: Repo, base_ref: str, *, title: Title, slug:
         "topic": request.topic
         or (request.kernels[0] if request.kernels and request.kernels[0].isidentifier() else slug),
         "test_path": "",
+        "script": asdict(script) if script else {},
+        "adopted": request.adopt,
+        "changed": {},
         "repro_source": failing.source if failing else "",
         "repro_name": failing.name if failing else "",
         "repro_error": failing.error if failing else "",
@@ -200,7 +237,10 @@ def _context(request: Request, repo: Repo, base_ref: str, *, title: Title, slug:
     }
 
 
-def _otherwise(request: Request) -> str:
+def _otherwise(request: Request, script: Script | None, areas: Sequence[str]) -> str:
+    if script:
+        # tilelang/utils/x.py is tested in testing/python/utils, a script of maint/ in testing/python/tools.
+        return next((name for name in (*script.path.split("/")[1:2], "tools") if name in areas), "language")
     return "transform" if request.pass_name or request.kind.name == "pass" else "language"
 
 

@@ -18,14 +18,13 @@ from scaffold.contribute.change import Change, Commit
 from scaffold.contribute.credentials import credentials_in
 from scaffold.contribute.draft import Draft
 from scaffold.contribute.redaction import Redaction, Redactor, joined
+from scaffold.contribute.titles import LONGEST_TITLE
 from scaffold.errors import UsageError
 from scaffold.files import write_atomically
 
 UPSTREAM = "tile-ai/tilelang"
 #: In the draft's folder: what the last preflight of the branch said.
 PREFLIGHT = "preflight.json"
-#: GitHub's limit for a title, in characters.
-LONGEST_TITLE = 256
 #: A longer address is refused by some browsers and by GitHub itself.
 _LONGEST_URL = 2_000
 _IMAGES = frozenset({".png", ".gif", ".jpg", ".jpeg", ".svg", ".webp"})
@@ -33,7 +32,7 @@ _IMAGES = frozenset({".png", ".gif", ".jpg", ".jpeg", ".svg", ".webp"})
 
 @dataclass(frozen=True)
 class Remote:
-    """A remote that is not upstream's; ``owner`` is empty where its URL does not say one.
+    """A remote; ``owner`` is empty where its URL does not say one, and ``name`` where there is none of a fork yet.
 
     ``url`` is without any password; ``upstream`` says that a push would go to upstream itself.
     """
@@ -76,6 +75,8 @@ class Opening:
         Commits and the kind of credential that each would publish.
     failed
         Checks of the last preflight that failed on this very commit.
+    user
+        Whose fork it is; empty where that is not known yet.
     """
 
     title: str
@@ -103,13 +104,18 @@ class Opening:
         return (*on_this, *self.leaks)
 
     @property
-    def head_label(self) -> str:
-        """``jo:fix/short-fragment``: how GitHub and gh name the branch of a fork."""
-        return f"{self.user}:{self.branch}"
+    def head_label(self) -> str | None:
+        """``jo:fix/short-fragment``: how GitHub and gh name the branch of a fork; ``None`` for nobody's."""
+        return f"{self.user}:{self.branch}" if self.user else None
 
     @property
-    def compare_url(self) -> str:
-        """The page on which the pull request is opened by hand; its title is filled in where there is room."""
+    def compare_url(self) -> str | None:
+        """The page on which the pull request is opened by hand; its title is filled in where there is room.
+
+        ``None`` as long as it is not known whose fork it is: there is no such page.
+        """
+        if not self.user:
+            return None
         fork = f"{self.user}:{self.remote.repository}" if self.remote.repository not in ("", "tilelang") else self.user
         page = f"https://github.com/{UPSTREAM}/compare/{quote(self.base)}...{quote(f'{fork}:{self.branch}', safe='/:')}"
         full = f"{page}?expand=1&title={quote(self.title, safe='')}"

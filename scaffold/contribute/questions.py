@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from scaffold.contribute.kinds import Kind
 from scaffold.errors import UsageError
@@ -14,6 +15,8 @@ from scaffold.kernels.catalog import zoo_names
 Read = Callable[[str], str]
 #: Says one line.
 Say = Callable[[str], None]
+#: An answer to what is wrong with it; empty where nothing is.
+Check = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Question:
     flag: str
     text: str
     optional: bool = True
+    #: Answers that leave nothing to ask here.
+    unless: tuple[str, ...] = ()
 
 
 _QUESTIONS = {
@@ -33,6 +38,12 @@ _QUESTIONS = {
     ),
     "kernel": Question("kernel", "--kernel NAME", "kernel it is about: of the zoo (gemm), or path.py::function"),
     "pass": Question("pass", "--pass NAME", "pass it is about (LowerTileOp)"),
+    "script": Question(
+        "script",
+        "--script PATH",
+        "script, tool or CI file of the checkout it is about, where that is no kernel",
+        unless=("kernel", "pass"),
+    ),
     "backend": Question("backend", "--backend NAME", "backend (cuda, rocm, metal, cpu, or a new one)"),
     "topic": Question("topic", "--topic NAME", "folder below examples/ (gemm)"),
 }
@@ -42,20 +53,25 @@ def questions_for(kind: Kind) -> tuple[Question, ...]:
     """What ``kind`` asks besides the title, in its order; a subsystem always."""
     asked = ["subsystem", *kind.asks] if "subsystem" not in {name.rstrip("?") for name in kind.asks} else [*kind.asks]
     return tuple(
-        Question(one.name, one.flag, one.text, name.endswith("?") or name == "subsystem")
+        replace(one, optional=name.endswith("?") or name == "subsystem")
         for name in asked
         if (one := _QUESTIONS[name.rstrip("?")])
     )
 
 
-def ask_all(kind: Kind, given: dict[str, str], read: Read, say: Say) -> dict[str, str]:
-    """``given`` with what was answered; an empty answer leaves an optional thing out."""
+def ask_all(
+    kind: Kind, given: dict[str, str], read: Read, say: Say, *, checks: Mapping[str, Check] = MappingProxyType({})
+) -> dict[str, str]:
+    """``given`` with what was answered; an empty answer leaves an optional thing out.
+
+    ``checks`` are of answers that only the caller can judge: name of the question -> what is wrong with an answer.
+    """
     answers = dict(given)
     if not answers.get("title"):
         answers["title"] = _until(read, say, "title, one imperative sentence", _title, optional=False)
     for question in questions_for(kind):
-        if question.name not in answers:
-            check = _CHECKS.get(question.name, _any)
+        if question.name not in answers and not any(answers.get(name) for name in question.unless):
+            check = checks.get(question.name) or _CHECKS.get(question.name, _any)
             answers[question.name] = _until(read, say, question.text, check, optional=question.optional)
     return answers
 
@@ -76,7 +92,7 @@ def require_all(kind: Kind, given: dict[str, str]) -> None:
         )
 
 
-def _until(read: Read, say: Say, text: str, check: Callable[[str], str], *, optional: bool) -> str:
+def _until(read: Read, say: Say, text: str, check: Check, *, optional: bool) -> str:
     """Ask until the answer will do."""
     while True:
         answer = read(f"{text}{' (empty: none)' if optional else ''}: ").strip()
@@ -108,4 +124,4 @@ def _kernel(text: str) -> str:
     )
 
 
-_CHECKS: dict[str, Callable[[str], str]] = {"issue": _number, "kernel": _kernel}
+_CHECKS: dict[str, Check] = {"issue": _number, "kernel": _kernel}

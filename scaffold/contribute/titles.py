@@ -17,6 +17,11 @@ from scaffold.errors import UsageError
 _TAGS = re.compile(r"^(?:\s*\[([^\]\[]+)\])+")
 _TAG = re.compile(r"\[([^\]\[]+)\]")
 _LONGEST_SLUG = 40
+#: GitHub's limit for a title, in characters.
+LONGEST_TITLE = 256
+#: What nine of ten subjects upstream stay below, with the number that a squash merge adds.
+USUAL_LENGTH = 82
+_NUMBER = " (#1234)"
 #: Folder of a changed file -> the second tag upstream gives it. The longest that fits counts.
 _SUBSYSTEMS = {
     "src/transform": "Transform",
@@ -102,6 +107,15 @@ def full_title(sentence: str, kind: Kind, subsystem: str) -> Title:
     words = given.sentence[0].upper() + given.sentence[1:].rstrip(".")
     tags = given.tags or ((kind.tag, subsystem) if subsystem and subsystem.lower() != kind.tag.lower() else (kind.tag,))
     return Title(tags, words)
+
+
+def beyond_usual(title: str) -> str:
+    """What is said of a title longer than upstream's; empty where it is not."""
+    length = len(title.strip())
+    whole = length + len(_NUMBER)
+    if whole <= USUAL_LENGTH:
+        return ""
+    return f"{length} characters, {whole} with the number that is added: most stay below {USUAL_LENGTH}"
 
 
 def slug_of(text: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from scaffold.builds.workspace import Workspace
 from scaffold.contribute.draft import all_drafts
 from scaffold.contribute.kinds import kinds
 from scaffold.contribute.questions import questions_for
+from scaffold.contribute.titles import USUAL_LENGTH
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = 'Say "no" to `rm -rf /` and $(reboot); it\'s \'\'\' and """ */ ünïcode'
@@ -239,6 +242,90 @@ def test_a_branch_that_is_there_is_adopted_without_a_file_in_the_checkout(checko
     assert (draft.branch, draft.title) == ("my-own-name", "[BugFix][Transform] Mend it")
 
 
+@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("tested", [True, False])
+def test_a_body_of_an_adopted_branch_names_what_is_there_and_nothing_else(
+    kind: str, tested: bool, checkout: Path, tmp_path: Path
+) -> None:
+    git(checkout, "switch", "-q", "-c", "my-own-name")
+    (checkout / "src/transform/lower_tile_op.cc").write_text("int mended;\n")
+    (checkout / "src/transform/fold.cc").write_text("int folded;\n")
+    git(checkout, "mv", "docs/index.md", "docs/start.md")
+    git(checkout, "rm", "-q", "examples/gemv/example_gemv.py")
+    if tested:
+        (checkout / "testing/python/cuda/test_cuda.py").write_text(TEST + "\n")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "expose scalar tile scheduler state")
+    (checkout / "scratch.txt").write_text("not of the branch\n")
+    assert new_pr(checkout, kind, *needed(kind), "--adopt") == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    body = draft.body.read_text()
+    named = {word for word in re.findall(r"`([^`\n]+)`", body) if re.search(r"\.\w+$|/", word)}
+    assert named == {
+        *("src/transform/lower_tile_op.cc", "src/transform/fold.cc"),
+        *("docs/index.md", "docs/start.md", "examples/gemv/example_gemv.py"),
+        *(["testing/python/cuda/test_cuda.py"] if tested else []),
+    }
+    changes = body.partition("## Changes")[2].partition("##")[0]
+    assert "- Compiler: `src/transform/fold.cc` (new), `src/transform/lower_tile_op.cc`\n" in changes
+    assert "- Examples: `examples/gemv/example_gemv.py` (removed)\n" in changes
+    assert "- Docs: `docs/start.md` (was `docs/index.md`)\n" in changes
+    assert "<!-- write:" in changes
+    assert "expose_scalar" not in body
+    assert "No code changes" not in body
+    if not tested:
+        assert "test_" not in body
+
+
+def test_many_files_of_a_group_are_counted(checkout: Path, tmp_path: Path) -> None:
+    git(checkout, "switch", "-q", "-c", "my-own-name")
+    for at in range(23):
+        (checkout / f"docs/page_{at:02}.md").write_text("# Page\n")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "write pages")
+    assert new_pr(checkout, "docs-fix", "--adopt") == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    body = draft.body.read_text()
+    assert "`docs/page_19.md` (new), and 3 more\n" in body
+    assert "No code changes." in body
+
+
+@pytest.mark.parametrize(
+    ("subject", "title"),
+    [
+        ("mend it", "[BugFix][Transform] Mend it"),
+        ("[Fix][Reduce] mend it (#12)", "[Fix][Reduce] Mend it"),
+    ],
+)
+def test_an_adopted_branch_is_called_as_its_first_commit(
+    subject: str, title: str, checkout: Path, tmp_path: Path
+) -> None:
+    git(checkout, "switch", "-q", "-c", "my-own-name")
+    for message in (subject, "mend a typo"):
+        (checkout / "src/transform/lower_tile_op.cc").write_text(f"int {len(message)};\n")
+        git(checkout, "commit", "-qam", message)
+    assert new_pr(checkout, "bugfix", "--adopt") == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    assert draft.title == title
+
+
+def test_an_adopted_branch_without_a_commit_needs_a_title(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    git(checkout, "switch", "-q", "-c", "my-own-name")
+    (checkout / "src/transform/lower_tile_op.cc").write_text("int mended;\n")
+    assert new_pr(checkout, "bugfix", "--adopt") == 2
+    assert "bugfix needs --title TEXT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("length", [82 - len(" (#1234)"), 83 - len(" (#1234)")])
+def test_a_title_longer_than_upstreams_is_noted_by_the_limit_of_preflight(
+    length: int, checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    title = "[BugFix] " + "Fold casts of casts ".ljust(length - len("[BugFix] "), "x")
+    assert new_pr(checkout, "bugfix", "--title", title) == 0
+    noted = f"the title is long: {length} characters, {length + 8} with the number" in capsys.readouterr().err
+    assert noted == (length + 8 > USUAL_LENGTH)
+
+
 def test_a_failing_script_becomes_the_repro(checkout: Path, tmp_path: Path) -> None:
     script = tmp_path / "fails.py"
     script.write_text("text = '''\"\"\" \\\\n $(x)'''\nraise ValueError('off by 3')\n")
@@ -326,6 +413,41 @@ def test_typed_in_the_checkout_it_leaves_no_workspace_there(checkout: Path, monk
     assert Workspace.at(None).root == ROOT / "workspace"
     monkeypatch.chdir(checkout.parent)
     assert Workspace.at(None).root == checkout.parent / "workspace"
+
+
+#: In place of Python's own ``venv``: its interpreter says what a pip would, notes what it is asked, and ends as told.
+FAKE_VENV = """
+from pathlib import Path
+
+
+def create(folder, with_pip, clear):
+    python = Path(folder) / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text({script!r})
+    python.chmod(0o755)
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_first_install_shows_what_pip_says_only_where_it_fails(code: int, tmp_path: Path) -> None:
+    kit = tmp_path / "kit" / "scripts"
+    kit.mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "new_pr.py", kit)
+    script = f'#!/bin/sh\n[ "$1" = -m ] || exit 0\necho Collecting\necho "WARNING: a newer pip" >&2\nexit {code}\n'
+    (kit / "venv.py").write_text(FAKE_VENV.format(script=script))
+    # -S -I: no package of this environment is in reach, so the script goes to its own.
+    start = f"import sys, runpy; sys.path.insert(0, {str(kit)!r}); runpy.run_path(sys.argv[1], run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-S", "-I", "-c", start, kit / "new_pr.py"], capture_output=True, text=True, check=False
+    )
+    first, *more = done.stderr.splitlines()
+    assert first == "installing what the kit needs into .venv-kit, once ..."
+    if code == 0:
+        assert (done.returncode, done.stdout, more) == (0, "", [])
+    else:
+        assert (done.returncode, done.stdout) == (3, "")
+        assert more[:3] == ["Collecting", "WARNING: a newer pip", "error[environment]: pip could not install the kit"]
+        assert more[3].startswith("hint: ")
 
 
 def test_the_script_is_the_verb(checkout: Path) -> None:

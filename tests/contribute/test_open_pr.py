@@ -17,7 +17,8 @@ from scaffold.cli.main import main
 from scaffold.contribute.draft import Draft, read_draft, write_draft
 from scaffold.contribute.forks import owner_of
 from scaffold.contribute.kinds import kinds
-from scaffold.contribute.opening import LONGEST_TITLE, read_preflight, write_preflight
+from scaffold.contribute.opening import read_preflight, write_preflight
+from scaffold.contribute.titles import LONGEST_TITLE
 
 #: Everything a shell, an option parser or a URL could trip over.
 NASTY = """[BugFix] "It's" `id` $(touch owned) ; & | \\ -x --body=no #1 %20 ünïcode ?a=b"""
@@ -327,13 +328,50 @@ def test_a_branch_without_a_draft_is_told(place: Place, capsys: pytest.CaptureFi
     assert "the branch other has no draft" in err
 
 
-def test_no_fork_is_told_with_the_command(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_fork_it_is_shown_with_what_to_type(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     place.git("remote", "remove", "fork")
-    code, _, err = run(place, capsys=capsys)
+    code, out, _ = run(place, capsys=capsys)
+    assert code == 0
+    assert "from YOU:fix/short-fragment to main of tile-ai/tilelang" in out
+    assert "! no remote here is your fork: git remote add fork https://github.com/YOU/tilelang, or " in out
+    assert "--user NAME" in out
+    assert "pushed to your fork, once there is one" in out
+    assert out.rstrip().endswith("next: git remote add fork https://github.com/YOU/tilelang")
+    document = json.loads(run(place, "--json", capsys=capsys)[1])
+    assert (document["head"], document["compare_url"], document["remote"]) == (None, None, None)
+
+
+def test_a_user_without_a_fork_here_gives_the_address(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.git("remote", "remove", "fork")
+    document = json.loads(run(place, "--json", "--user", "jo", capsys=capsys)[1])
+    assert document["head"] == "jo:fix/short-fragment"
+    assert "/compare/main...jo:fix/short-fragment?" in document["compare_url"]
+    out = run(place, "--user", "jo", capsys=capsys)[1]
+    assert "from jo:fix/short-fragment" in out
+    assert "! no remote here is your fork: git remote add fork https://github.com/jo/tilelang\n" in out
+
+
+def test_without_a_fork_nothing_is_pushed(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.git("remote", "remove", "fork")
+    code, _, err = run(place, "--push", "--user", "jo", capsys=capsys)
     assert code == 3
     assert "no remote that is a fork of tile-ai/tilelang" in err
     assert "gh repo fork" in err
     assert "git remote add fork" in err
+
+
+@pytest.mark.parametrize("url", ["/srv/git/tilelang.git", "https://git.corp.example/mirrors/tilelang"])
+def test_a_copy_of_upstream_is_no_fork(place: Place, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    place.git("remote", "remove", "fork")
+    place.git("remote", "set-url", "upstream", url)
+    code, out, _ = run(place, capsys=capsys)
+    assert code == 0
+    assert "from YOU:fix/short-fragment" in out
+    assert run(place, "--push", "--user", "jo", capsys=capsys)[0] == 3
+    code, _, err = run(place, "--push", "--user", "jo", "--remote", "upstream", capsys=capsys)
+    assert code == 2
+    assert "to which nothing is pushed" in err
+    assert "--remote NAME" in err
 
 
 def test_of_several_forks_one_must_be_named(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
@@ -405,7 +443,12 @@ def test_no_network_is_told_as_that(place: Place, capsys: pytest.CaptureFixture[
 
 def test_a_fork_whose_url_names_nobody_needs_a_user(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     place.git("remote", "set-url", "fork", str(place.fork))
-    assert "add --user NAME" in run(place, capsys=capsys)[1]
+    out = run(place, capsys=capsys)[1]
+    assert "from YOU:fix/short-fragment to main" in out
+    assert "does not say whose fork it is: --user NAME, or git remote set-url fork https://github.com/YOU/" in out
+    assert out.rstrip().endswith("--user YOU --push")
+    document = json.loads(run(place, "--json", capsys=capsys)[1])
+    assert (document["head"], document["compare_url"]) == (None, None)
     code, _, err = run(place, "--push", capsys=capsys)
     assert (code, place.pushed()) == (2, "")
     assert "--user NAME" in err

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from scaffold.contribute.body import NOT_RUN, blocks, sections, unwritten
 from scaffold.contribute.kinds import Kind, TemplateFile, checklists_folder, kinds, templates_folder
 from scaffold.contribute.preflight.checklist import Item, parse_checklist
 from scaffold.contribute.preflight.registry import RULES
+from scaffold.contribute.script import script_of
 from scaffold.contribute.skeleton import chosen, merged, render
 from scaffold.contribute.titles import full_title, pascal_of, slug_of
 
@@ -56,6 +58,20 @@ TITLES = {
     "hostile": HOSTILE,
     "operator": "Add `T.fill_tail` for tiles that are not full",
 }
+DEFINES = "def main():\n    pass\n\n\nclass Table:\n    pass\n"
+GUARDED = f'{DEFINES}\n\nif __name__ == "__main__":\n    main()\n'
+SCRIPTS = {
+    "help": script_of("maint/scripts/compare.py", f"import argparse\np = argparse.ArgumentParser()\n{GUARDED}"),
+    "run": script_of("maint/host_checks/01_it's.py", "print('as it is')\n"),
+    "guarded": script_of("maint/host_checks/run_all.py", GUARDED),
+    "import": script_of("examples/gemm/shapes.py", DEFINES),
+    "module": script_of("tilelang/utils/shapes.py", DEFINES),
+    "module-bare": script_of("tilelang/__init__.py", "from . import utils\n"),
+    "no-python": script_of("maint/scripts/old.py", "print 'as it was'\n"),
+    "shell": script_of("maint/scripts/a long name/" + "x" * 60 + ".sh", "set -e\n"),
+    "text": script_of(".github/workflows/ci.yml", f"on: push\n\n# a \"quoted\" 'line' \\ of {'x' * 150}\n"),
+    "text-empty": script_of("requirements.txt", ""),
+}
 MORE: dict[str, dict[str, Any]] = {
     "alone": {},
     "everything": {
@@ -73,6 +89,11 @@ MORE: dict[str, dict[str, Any]] = {
     "cpu": {"backend": "cpu", "area": "cpu", "targets": ["c"]},
     "webgpu": {"backend": "webgpu"},
     "new-backend": {"backend": "my-npu"},
+    "adopted": {
+        "adopted": True,
+        "changed": {"Compiler": ["`src/op/copy.cc`", "`src/op/copy.h` (new)"], "Tests": ["`testing/python/test_a.py`"]},
+    },
+    "adopted-little": {"adopted": True, "changed": {"Docs": ["`docs/index.md`"]}, "issue": 7},
     "pass-short": {"pass_name": "Fold"},
     "pass-long": {"pass_name": "HoistLoopInvariantAddressComputations"},
 }
@@ -85,8 +106,30 @@ CASES = [
     ),
     pytest.param(HOSTILE, {**MORE["everything"], **MORE["failure"]}, id="hostile-failure"),
 ]
+#: Of those kinds alone that take a script.
+SCRIPT_CASES = [
+    *(
+        pytest.param(TITLES[title], {"script": asdict(script)}, id=f"script-{name}-{title}")
+        for name, script in SCRIPTS.items()
+        for title in ("plain", "longest", "hostile")
+    ),
+    pytest.param(TITLES["plain"], {"script": asdict(SCRIPTS["help"]), "issue": 7}, id="script-issue"),
+]
+
+
+def cases_of(kind: Kind) -> list[Any]:
+    return [*CASES, *(SCRIPT_CASES if "script?" in kind.asks else [])]
+
+
 every_kind = pytest.mark.parametrize("kind", kinds().values(), ids=list(kinds()))
-every_case = pytest.mark.parametrize(("title", "more"), CASES)
+every_kind_and_case = pytest.mark.parametrize(
+    ("kind", "title", "more"),
+    [
+        pytest.param(kind, *case.values, id=f"{case.id}-{name}")
+        for name, kind in kinds().items()
+        for case in cases_of(kind)
+    ],
+)
 
 
 def context_of(kind: Kind, title: str, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,6 +153,9 @@ def context_of(kind: Kind, title: str, more: Mapping[str, Any]) -> dict[str, Any
         "pass_name": "",
         "topic": slug,
         "test_path": "",
+        "script": {},
+        "adopted": False,
+        "changed": {},
         "repro_source": "",
         "repro_name": "",
         "repro_error": "",
@@ -176,8 +222,7 @@ def test_no_two_kinds_share_a_branch_or_a_first_tag() -> None:
     assert len({kind.tag for kind in kinds().values()}) == len(kinds())
 
 
-@every_kind
-@every_case
+@every_kind_and_case
 def test_what_is_written_is_clean_text(kind: Kind, title: str, more: Context) -> None:
     context = context_of(kind, title, more)
     files = {**written(kind, context), **kept(kind, context)}
@@ -197,7 +242,7 @@ def test_what_is_written_is_clean_text(kind: Kind, title: str, more: Context) ->
 
 
 @every_kind
-@pytest.mark.parametrize("more", MORE.values(), ids=list(MORE))
+@pytest.mark.parametrize("more", [*MORE.values(), {"script": asdict(SCRIPTS["shell"])}], ids=[*MORE, "script"])
 def test_names_do_not_leave_their_folders(kind: Kind, more: Context) -> None:
     """What goes into the checkout lies where upstream has such files."""
     for path, (file, _) in written(kind, context_of(kind, TITLES["plain"], more)).items():
@@ -212,8 +257,7 @@ def test_names_do_not_leave_their_folders(kind: Kind, more: Context) -> None:
         assert re.fullmatch(folder, path), path
 
 
-@every_kind
-@every_case
+@every_kind_and_case
 def test_python_parses_on_upstreams_oldest(kind: Kind, title: str, more: Context) -> None:
     context = context_of(kind, title, more)
     for path, (_, text) in {**written(kind, context), **kept(kind, context)}.items():
@@ -223,7 +267,7 @@ def test_python_parses_on_upstreams_oldest(kind: Kind, title: str, more: Context
 
 @every_kind
 def test_ruff_has_nothing_to_say_at_upstreams_settings(kind: Kind, tmp_path: Path) -> None:
-    for case in CASES:
+    for case in cases_of(kind):
         title, more = case.values
         assert isinstance(title, str)
         assert isinstance(more, dict)
@@ -245,8 +289,7 @@ def test_ruff_has_nothing_to_say_at_upstreams_settings(kind: Kind, tmp_path: Pat
         assert ran.returncode == 0, (ran.stdout + ran.stderr)[:4000]
 
 
-@every_kind
-@every_case
+@every_kind_and_case
 def test_tests_are_whole(kind: Kind, title: str, more: Context) -> None:
     """They assert, say which GPU they need, need none in one test at least, and run by themselves."""
     for path, text in written_tests(kind, context_of(kind, title, more)).items():
@@ -284,8 +327,7 @@ def test_two_of_a_kind_fit_into_one_file(kind: Kind) -> None:
         assert len(bound) == len(set(bound)) or {"pytestmark"} == {name for name in bound if bound.count(name) > 1}
 
 
-@every_kind
-@every_case
+@every_kind_and_case
 def test_a_body_is_one_that_preflight_and_evidence_can_read(kind: Kind, title: str, more: Context) -> None:
     context = context_of(kind, title, more)
     _, body = kept(kind, context)["body.md"]

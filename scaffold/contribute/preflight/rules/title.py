@@ -8,7 +8,7 @@ from collections import Counter
 
 from scaffold.builds.source.git import GitError, git
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, warned
-from scaffold.contribute.titles import parse_title
+from scaffold.contribute.titles import LONGEST_TITLE, USUAL_LENGTH, beyond_usual, parse_title
 
 #: Upstream's first tags of 2026-04-14 to 2026-08-21, for a clone whose history is too short to tell.
 _KNOWN_TAGS = (
@@ -29,10 +29,6 @@ _NOT_IMPERATIVE = re.compile(rf"(?:{_STEMS})(?:e?s|ing|ed)", re.IGNORECASE)
 
 #: Shorter ones, and those with a number, are names of their own.
 _LONG_TAG = re.compile(r"[A-Za-z]{5,}")
-#: What GitHub takes, and what nine of ten subjects upstream stay below, the number in brackets included.
-_LONGEST = 256
-_USUAL = 82
-_NUMBER = len(" (#1234)")
 
 
 class TitleForm(Rule):
@@ -99,16 +95,15 @@ def _tags_upstream(facts: Facts) -> dict[str, str]:
 class TitleLength(Rule):
     id = "title-length"
     title = "The title is no longer than upstream's"
-    why = "Half of upstream's subjects have at most 63 characters with their number, nine of ten at most 82."
+    why = (
+        f"Half of upstream's subjects have at most 63 characters with their number, nine of ten at most {USUAL_LENGTH}."
+    )
     link = "https://github.com/tile-ai/tilelang/commits/main"
 
     def check(self, facts: Facts) -> Answer:
         length = len(facts.title.strip())
-        if length > _LONGEST:
-            return failed(f"{length} characters: GitHub takes {_LONGEST}", fix="shorten the title")
-        if length + _NUMBER > _USUAL:
-            return warned(
-                f"{length} characters, {length + _NUMBER} with the number that is added: most stay below {_USUAL}",
-                fix="shorten the title",
-            )
+        if length > LONGEST_TITLE:
+            return failed(f"{length} characters: GitHub takes {LONGEST_TITLE}", fix="shorten the title")
+        if said := beyond_usual(facts.title):
+            return warned(said, fix="shorten the title")
         return passed(f"{length} characters")
