@@ -195,13 +195,15 @@ def _show(plan: Plan, kind: Kind, namespace: argparse.Namespace) -> None:
     if namespace.dry_run:
         print("next: the same without --dry-run")  # noqa: T201
         return
-    print(f"next: {_following(plan, kind)}")  # noqa: T201
+    print(f"next: {_following(plan, kind, made=namespace.adopt)}")  # noqa: T201
 
 
-def _following(plan: Plan, kind: Kind) -> str:
-    """What a person does first with it."""
+def _following(plan: Plan, kind: Kind, *, made: bool) -> str:
+    """What a person does first with it; ``made``: the change is there already."""
     verb = command_line("evidence", "--checkout", str(plan.draft.checkout))
     if plan.files:
         first = next((path for path in sorted(plan.files) if plan.roles[path] == "test"), min(plan.files))
         return f"edit {shlex.quote(first)}, make the change, then: {verb}"
-    return f"make the change, then: {verb}" if kind.evidence else f"write {near(plan.draft.body)}"
+    if not kind.evidence:
+        return f"write {near(plan.draft.body)}"
+    return verb if made else f"make the change, then: {verb}"
