@@ -179,7 +179,7 @@ def test_the_description_says_what_was_found_and_what_was_not_run(
     assert results["tests"].details["passes_now"] is True
     assert not results["tests"].stale
     assert "corpus" not in results
-    assert read_not_run(draft, read_change(checkout, "upstream/main"))["corpus"] == "no corpus here"
+    assert read_not_run(draft, read_change(checkout, "upstream/main"))["corpus"].why == "no corpus here"
 
 
 def test_where_the_file_of_a_kernel_lies_is_nobodys_business(checkout: Path, tmp_path: Path, asked: list[str]) -> None:

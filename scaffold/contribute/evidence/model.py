@@ -32,6 +32,8 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
         For rules: ``fails_on_base``, ``passes_now``, ``nothing_ran``, ``verdicts``, ``differs``.
     not_run
         Why there is no result; empty where there is one.
+    cannot
+        Whether there could be one elsewhere (no GPU, no profiler, no kernel named); else the step does not apply.
     images
         Pictures in the draft's folder, to attach by hand: GitHub takes none from a command.
     """
@@ -45,6 +47,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[str, ...] = ()
     details: dict[str, Any] = {}
     not_run: str = ""
+    cannot: bool = False
     images: tuple[str, ...] = ()
 
 

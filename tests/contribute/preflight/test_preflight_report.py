@@ -86,7 +86,7 @@ def test_every_state_has_a_box() -> None:
         ((row("a", "passed"), row("b", "warned")), "+ ready: 1 of 2 checks passed, 1 warned"),
         (
             (row("a", "passed"), row("b", "unknown")),
-            "? ready as far as is known: 1 of 2 checks passed, 1 could not be made here",
+            "? ready as far as is known: 1 of 2 checks passed, 1 not known",
         ),
         ((row("a", "failed"), row("b", "unknown")), "! 1 of 2 checks failed"),
     ],
