@@ -33,9 +33,10 @@ from scaffold.contribute.preflight.registry import RULES
 from scaffold.contribute.preflight.run import Checked, Selection, can_fix, check_all, fix_all, require_known
 from scaffold.contribute.preflight.showing import report_of
 from scaffold.errors import UsageError
-from scaffold.report.preflight_markdown import render_preflight_json, render_preflight_markdown
+from scaffold.report.preflight_markdown import render_preflight_markdown
 from scaffold.report.preflight_terminal import print_preflight, render_preflight_text
 from scaffold.report.preflight_view import PreflightReport
+from scaffold.report.pull_request_json import render_preflight_json
 from scaffold.report.terminal import make_console
 
 _FILE_WIDTH = 120

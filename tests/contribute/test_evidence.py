@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from schemas import validated
 from sources import git
 from upstreams import clone
 from verbs import run_verb
@@ -166,6 +167,8 @@ def test_the_description_says_what_was_found_and_what_was_not_run(
     assert evidence(checkout) == 0
     out = capsys.readouterr().out
     assert "1 of them fails on the base revision" in " ".join(out.split())
+    assert evidence(checkout, "--json") == 0
+    assert {row["step"] for row in validated(capsys.readouterr().out, "evidence")["steps"]} >= {"tests", "corpus"}
     assert out.splitlines()[-1] == f"next: python -m scaffold preflight --checkout {checkout}"
     body = draft.body.read_text()
     assert "| `test_value` | failed | passed |" in body
@@ -279,7 +282,10 @@ def test_what_the_change_touches_is_said_with_the_reason(
     adopt(checkout, tmp_path)
     capsys.readouterr()
     assert evidence(checkout, "--impact", "--json") == 0
-    lines = {(line["what"], line["name"]): line["because"] for line in json.loads(capsys.readouterr().out)["impact"]}
+    lines = {
+        (line["what"], line["name"]): line["because"]
+        for line in validated(capsys.readouterr().out, "evidence")["impact"]
+    }
     assert lines["test", TEST] == "changed on fix/value"
     assert not asked
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import shlex
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import msgspec
 import pytest
 from preflight_branch import BODY, TREE
 from preflight_cases import SOURCE
+from schemas import validated
 from sources import git, repository, write
 
 from scaffold.builds.workspace import Workspace
@@ -178,12 +178,19 @@ def test_ready_ends_with_0_and_says_how_to_open_it(draft: Draft, capsys: pytest.
 
 def test_only_one_check_is_made(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out = ask("-q", "--only", "title-form", "--json", capsys=capsys)
-    document = json.loads(out)
+    document = validated(out, "preflight")
     assert code == 0
     assert document["schema_version"] == 1
     assert document["failed"] is False
     assert [(row["id"], row["word"]) for row in document["checks"]] == [("title-form", "passed")]
     assert [item["state"] for item in document["items"]] == ["seen"]
+
+
+def test_json_of_a_whole_run_is_valid(draft: Draft, checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(checkout, {"docs/a.md": "# A\n", "repro.py": "x = 1\n"})
+    document = validated(ask("-q", "--title", "Fix it", "--json", capsys=capsys)[1], "preflight")
+    assert {row["word"] for row in document["checks"]} == {"passed", "failed", "warned", "unknown", "quiet"}
+    assert {item["state"] for item in document["items"]} == {"open", "seen"}
 
 
 def test_markdown_has_boxes(checkout: Path, tmp_path: Path) -> None:
