@@ -54,6 +54,15 @@ TEXT = (
     Case("title-form", "warned", "of another project", prepare=titled("fix(op): it"), says="another project's style"),
     Case("title-form", "warned", "mistyped", prepare=titled("[BufgFix] Fix it"), says="did you mean [BugFix]?"),
     Case("title-form", "warned", "in the past", prepare=titled("[BugFix] Fixed it"), says="no imperative"),
+    Case("title-form", "warned", "in the past, behind a colon", prepare=titled("[BugFix]: Fixed it"), says="'Fixed'"),
+    Case(
+        "title-form", "warned", "tag not first", prepare=titled("🚀 [BugFix] Fix it"), says="does not begin with a tag"
+    ),
+    Case("title-form", "warned", "full stop", prepare=titled("[BugFix] Fix it."), says="full stop"),
+    Case("title-form", "passed", "about drafts", prepare=titled("[Feature] Draft tokens are kept 🚀")),
+    Case("title-form", "failed", "draft of its own", prepare=titled("[BugFix] Draft: fix it")),
+    Case("title-form", "failed", "unfinished at the end", prepare=titled("[BugFix] Fix it (WIP)")),
+    Case("title-form", "failed", "unfinished as a tag", prepare=titled("[BugFix][wip] Fix it")),
     Case("title-form", "failed", "empty", prepare=titled("")),
     Case("title-form", "failed", "unfinished", prepare=titled("[BugFix] WIP fix it")),
     Case("title-length", "passed", "short"),
@@ -63,6 +72,25 @@ TEXT = (
     Case("body-complete", "quiet", "no draft", prepare=having(with_draft=False)),
     Case("body-complete", "failed", "empty", prepare=having(body="")),
     Case("body-complete", "failed", "open", prepare=having(body=f"{BODY}<!-- write: why -->"), says="body.md:8: why"),
+    Case("body-complete", "failed", "open over lines", prepare=having(body=f"{BODY}<!--write:\nwhy\n-->")),
+    Case(
+        "body-complete",
+        "passed",
+        "other headings",
+        prepare=having(body="Summary\n=======\n\nMends it.\n\n**How tested**\n\n- by hand\n"),
+    ),
+    Case(
+        "body-complete",
+        "failed",
+        "validation in a comment",
+        prepare=having(body="## Summary\n\nx\n\n<!--\n## Validation\nsay how\n-->\n"),
+    ),
+    Case(
+        "body-complete",
+        "failed",
+        "validation in code",
+        prepare=having(body="## Summary\n\n```sh\n# tests\npytest\n```\n"),
+    ),
     Case("body-complete", "failed", "no validation", prepare=having(body="## Summary\n\nx\n"), says="## Validation"),
     Case("body-complete", "warned", "evidence to come", prepare=having(body=f"{BODY}\n## IR\n\n{NOT_RUN}\n")),
     Case("body-length", "passed", "short"),
@@ -70,6 +98,11 @@ TEXT = (
     Case("issue-linked", "quiet", "no issue"),
     Case("issue-linked", "passed", "closed", prepare=having(issue=7, body=f"{BODY}\nFixes #7\n")),
     Case("issue-linked", "failed", "another closed", prepare=having(issue=7, body=f"{BODY}\nFixes #77\n")),
+    Case("issue-linked", "passed", "by its whole name", prepare=having(issue=7, body="closes: tile-ai/tilelang#7")),
+    Case("issue-linked", "failed", "in code", prepare=having(issue=7, body="```\nFixes #7\n```\n`Fixes #7`\n")),
+    Case("issue-linked", "failed", "another project's", prepare=having(issue=7, body="Fixes pytorch/pytorch#7\n")),
+    Case("issue-linked", "warned", "second of two", prepare=having(issue=7, body="Fixes #6 and #7\n")),
+    Case("issue-linked", "warned", "named as GitHub does", prepare=having(issue=7, body="Fixes GH-7\n")),
     Case("issue-linked", "warned", "named", prepare=having(issue=7, body=f"{BODY}\nSee #7.\n")),
 )
 
@@ -107,6 +140,8 @@ HISTORY = (
     Case("commits-clean", "failed", "uncommitted", {"a file's name.py": "x = 1\n"}, says="a file's name.py"),
     Case("commits-clean", "failed", "fixup", SOURCE, committed("fixup! [BugFix] Fix it"), says="--autosquash"),
     Case("commits-clean", "failed", "wip", SOURCE, committed("wip")),
+    Case("commits-clean", "failed", "temporary", SOURCE, committed("tmp")),
+    Case("commits-clean", "passed", "about temporaries", SOURCE, committed("Temp buffers are freed")),
     Case("commits-clean", "warned", "merge", SOURCE, _merged, says="Merge side"),
 )
 

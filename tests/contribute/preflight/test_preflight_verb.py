@@ -190,7 +190,7 @@ def test_json_of_a_whole_run_is_valid(draft: Draft, checkout: Path, capsys: pyte
     write(checkout, {"docs/a.md": "# A\n", "repro.py": "x = 1\n"})
     document = validated(ask("-q", "--title", "Fix it", "--json", capsys=capsys)[1], "preflight")
     assert {row["word"] for row in document["checks"]} == {"passed", "failed", "warned", "unknown", "quiet"}
-    assert {item["state"] for item in document["items"]} == {"open", "seen"}
+    assert {item["state"] for item in document["items"]} == {"open"}
 
 
 def test_markdown_has_boxes(checkout: Path, tmp_path: Path) -> None:
