@@ -8,8 +8,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from scaffold.builds.workspace import Workspace
 from scaffold.cli.options import (
     Output,
@@ -36,6 +34,7 @@ from scaffold.kernels.spec import Settings
 from scaffold.report.corpus_words import many
 from scaffold.report.evidence_text import print_evidence, render_evidence_text
 from scaffold.report.evidence_view import EvidenceReport, Line, StepRow
+from scaffold.report.pull_request_json import render_evidence_json
 from scaffold.report.terminal import make_console
 
 _FILE_WIDTH = 120
@@ -208,10 +207,7 @@ def _post(current: Current, brought: Brought, folder: Path) -> tuple[str, ...]:
 def _emit(report: EvidenceReport, output: Output) -> None:
     match output.format:
         case "json":
-            data = msgspec.json.format(
-                msgspec.json.encode({"schema_version": 1, **msgspec.to_builtins(report)}), indent=1
-            )
-            write_result(output, data + b"\n")
+            write_result(output, render_evidence_json(report))
         case "terminal" if output.path is None and (sys.stdout.isatty() or output.color == "always"):
             print_evidence(report, make_console(sys.stdout, color=output.color, width=output.width))
         case _:

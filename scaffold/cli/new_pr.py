@@ -22,6 +22,8 @@ from scaffold.contribute.script import read_script
 from scaffold.contribute.upstream import open_checkout, upstream_ref
 from scaffold.errors import ExitCode, UsageError
 from scaffold.kernels.target import normal_label, parse_target
+from scaffold.report.pull_request_json import render_started_json
+from scaffold.report.pull_request_view import StartedReport
 
 
 def run(argv: Sequence[str]) -> int:
@@ -172,18 +174,18 @@ def _list(namespace: argparse.Namespace) -> int:
 def _show(plan: Plan, kind: Kind, namespace: argparse.Namespace) -> None:
     draft = plan.draft
     if namespace.json:
-        document = {
-            "schema_version": 1,
-            "written": not namespace.dry_run,
-            "branch": draft.branch,
-            "base_ref": draft.base_ref,
-            "title": draft.title,
-            "draft": str(draft.folder),
-            "files": {path: plan.roles[path] for path in sorted(plan.files)},
-            "added_to": sorted(plan.appended),
-            "kept": sorted(plan.kept),
-        }
-        print(json.dumps(document, indent=1))  # noqa: T201
+        report = StartedReport(
+            written=not namespace.dry_run,
+            branch=draft.branch,
+            base_ref=draft.base_ref,
+            title=draft.title,
+            draft=str(draft.folder),
+            files={path: plan.roles[path] for path in sorted(plan.files)},
+            added_to=tuple(sorted(plan.appended)),
+            kept=tuple(sorted(plan.kept)),
+        )
+        sys.stdout.buffer.write(render_started_json(report))
+        sys.stdout.buffer.flush()
         return
     done = "would be made" if namespace.dry_run else "is on" if namespace.adopt else "is new"
     print(f"{'~' if namespace.dry_run else '+'} {draft.title}")  # noqa: T201

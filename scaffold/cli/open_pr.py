@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,8 @@ from scaffold.contribute.posting import Posted, body_file, create_command, edit_
 from scaffold.contribute.redaction import Redactor, describe
 from scaffold.errors import ExitCode, UsageError
 from scaffold.report.corpus_words import many
+from scaffold.report.pull_request_json import render_opening_json
+from scaffold.report.pull_request_view import CommitRow, OpeningReport, RemoteRow
 
 _MOST_FILES = 40
 _GPU_TESTS = (
@@ -49,7 +50,8 @@ def run(argv: Sequence[str]) -> int:
         _require_sound(opening, draft.body, despite=namespace.although_checks_fail)
         posted = post(opening, draft.folder, change.root, redactor=redactor, progress=progress)
     if namespace.json:
-        print(json.dumps(_document(opening, posted, draft), indent=1))  # noqa: T201 - the result
+        sys.stdout.buffer.write(render_opening_json(_told(opening, posted, draft)))
+        sys.stdout.buffer.flush()
         return int(ExitCode.OK)
     following = _following(opening, draft, argv, despite=namespace.although_checks_fail)
     lines = _posted(posted, opening, draft) if posted else (*_shown(opening), f"next: {following}")
@@ -214,31 +216,30 @@ def _posted(posted: Posted, opening: Opening, draft: Draft) -> Iterator[str]:
     yield f"next: gh pr ready {posted.url}"
 
 
-def _document(opening: Opening, posted: Posted | None, draft: Draft) -> dict[str, object]:
-    return {
-        "schema_version": 1,
-        "title": opening.title,
-        "body": opening.body,
-        "cut": opening.cut,
-        "redactions": {line.what: line.count for line in opening.redactions},
-        "head": opening.head_label,
-        "base": opening.base,
-        "commit": opening.head,
-        "remote": {"name": opening.remote.name, "url": opening.remote.url} if opening.remote.name else None,
-        "commits": [{"sha": commit.sha, "subject": commit.subject} for commit in reversed(opening.commits)],
-        "files": dict(opening.files),
-        "uncommitted": opening.uncommitted,
-        "to_push": opening.to_push,
-        "images": [str(path) for path in opening.images],
-        "failed": opening.failed,
-        "preflight": opening.preflight.told(opening.head),
-        "unwritten": opening.unwritten,
-        "compare_url": opening.compare_url,
-        "body_file": str(body_file(draft.folder)) if posted else None,
-        "pushed": posted is not None,
-        "url": posted.url or None if posted else None,
-        "existed": posted.existed if posted else False,
-    }
+def _told(opening: Opening, posted: Posted | None, draft: Draft) -> OpeningReport:
+    return OpeningReport(
+        title=opening.title,
+        body=opening.body,
+        cut=opening.cut,
+        redactions={line.what: line.count for line in opening.redactions},
+        head=opening.head_label,
+        base=opening.base,
+        commit=opening.head,
+        remote=RemoteRow(opening.remote.name, opening.remote.url) if opening.remote.name else None,
+        commits=tuple(CommitRow(commit.sha, commit.subject) for commit in reversed(opening.commits)),
+        files=dict(opening.files),
+        uncommitted=opening.uncommitted,
+        to_push=opening.to_push,
+        images=tuple(str(path) for path in opening.images),
+        failed=opening.failed,
+        preflight=opening.preflight.told(opening.head),
+        unwritten=opening.unwritten,
+        compare_url=opening.compare_url,
+        body_file=str(body_file(draft.folder)) if posted else None,
+        pushed=posted is not None,
+        url=posted.url or None if posted else None,
+        existed=posted.existed if posted else False,
+    )
 
 
 def _plain(text: str) -> str:

@@ -18,12 +18,12 @@ from scaffold.cli.options import (
     add_common,
     add_output,
     as_run,
-    command_line,
     exit_for,
     output_of,
     progress_of,
     write_result,
 )
+from scaffold.cli.repeating import with_given
 from scaffold.contribute.draft import write_draft
 from scaffold.contribute.opening import write_preflight
 from scaffold.contribute.preflight.checklist import Ticked, answered, read_checklist, tick
@@ -33,9 +33,10 @@ from scaffold.contribute.preflight.registry import RULES
 from scaffold.contribute.preflight.run import Checked, Selection, can_fix, check_all, fix_all, require_known
 from scaffold.contribute.preflight.showing import report_of
 from scaffold.errors import UsageError
-from scaffold.report.preflight_markdown import render_preflight_json, render_preflight_markdown
+from scaffold.report.preflight_markdown import render_preflight_markdown
 from scaffold.report.preflight_terminal import print_preflight, render_preflight_text
 from scaffold.report.preflight_view import PreflightReport
+from scaffold.report.pull_request_json import render_preflight_json
 from scaffold.report.terminal import make_console
 
 _FILE_WIDTH = 120
@@ -68,13 +69,13 @@ def run(argv: Sequence[str]) -> int:
     if selection.only:
         ticked = tuple(item for item in ticked if item.item.rule in selection.only)
     guessed = not (facts.draft or asked.kind)
-    command = _next(namespace, facts, checked, ticked)
+    command = as_run(with_given(_next(namespace, facts, checked, ticked), namespace))
     if facts.draft and not (selection.only or selection.skip):
         failed = [item.rule.id for item in checked if item.answer.word == "failed"]
         # What was looked at is no commit yet where something is not committed: it vouches for none.
         write_preflight(facts.draft, "" if facts.change.uncommitted else facts.change.head, failed)
     report = report_of(facts, checked, ticked, fixed=fixed, next_command=command, guessed=guessed)
-    _emit(_as_run(report), output, everything=namespace.verbose)
+    _emit(_as_typed(report, namespace), output, everything=namespace.verbose)
     return exit_for(finding=report.failed)
 
 
@@ -117,7 +118,7 @@ def _answer(facts: Facts, namespace: argparse.Namespace) -> Facts:
     if facts.draft is None:
         raise UsageError(
             f"there is no draft of {facts.change.branch} to note an answer in",
-            hint=command_line("new-pr", facts.kind.name, "--adopt"),
+            hint=as_run(with_given(_typed("new-pr", facts.kind.name, "--adopt"), namespace)),
         )
     draft = answered(facts.draft, read_checklist(facts.kind), namespace.done, namespace.not_needed)
     write_draft(draft)
@@ -126,29 +127,31 @@ def _answer(facts: Facts, namespace: argparse.Namespace) -> Facts:
 
 def _next(namespace: argparse.Namespace, facts: Facts, checked: Sequence[Checked], ticked: Sequence[Ticked]) -> str:
     """What to type: what mends most, what is not known yet, what is open, and at last the push."""
-    again = ("--checkout", namespace.checkout) if namespace.checkout else ()
     failed = [item for item in checked if item.answer.word == "failed"]
     if any(can_fix(item.rule) for item in failed) and not namespace.fix:
-        return command_line("preflight", *again, "--fix")
+        return _typed("preflight", "--fix")
     for item in failed:
         command = re.split(r", |; | for what ", item.answer.fix)[0]
-        if command.startswith(("git ", "python -m scaffold ")):
+        if command.startswith(("git ", "python -m scaffold ")) and not item.answer.elsewhere:
             return command
         if command.startswith("edit "):
-            return f"{command}, then: {command_line('preflight', *again)}"
+            return f"{command}, then: {_typed('preflight')}"
     if failed:
-        return command_line("preflight", *again, "--only", failed[0].rule.id)
+        return _typed("preflight", "--only", failed[0].rule.id)
     if namespace.only:
-        return command_line("preflight", *again)
-    waiting = next(
-        (item for item in checked if item.answer.word == "unknown" and "scaffold evidence" in item.answer.fix), None
-    )
-    if waiting and facts.draft:
-        return command_line("evidence", *again)
+        return _typed("preflight")
+    # What was tried and could not be run here is no reason to type the same once more.
+    waiting = [item.answer for item in checked if item.answer.word == "unknown" and not item.answer.elsewhere]
+    if facts.draft and any("scaffold evidence" in answer.fix for answer in waiting):
+        return _typed("evidence")
     if any(item.is_open for item in ticked) and facts.draft:
         name = next(item.item.id for item in ticked if item.is_open)
-        return command_line("preflight", *again, "--done", name)
-    return command_line("open-pr", *again) if facts.draft else _push(facts)
+        return _typed("preflight", "--done", name)
+    return _typed("open-pr") if facts.draft else _push(facts)
+
+
+def _typed(*words: str) -> str:
+    return f"python -m scaffold {shlex.join(words)}"
 
 
 def _push(facts: Facts) -> str:
@@ -159,8 +162,11 @@ def _push(facts: Facts) -> str:
     return f"git push -u {shlex.quote(remote)} {shlex.quote(facts.change.branch)}"
 
 
-def _as_run(report: PreflightReport) -> PreflightReport:
-    return replace(report, checks=tuple(replace(row, fix=as_run(row.fix)) for row in report.checks))
+def _as_typed(report: PreflightReport, namespace: argparse.Namespace) -> PreflightReport:
+    """The report with every command in it as one types it here, about this branch."""
+    checks = (replace(row, fix=as_run(with_given(row.fix, namespace))) for row in report.checks)
+    items = (replace(row, check=as_run(with_given(row.check, namespace))) for row in report.items)
+    return replace(report, checks=tuple(checks), items=tuple(items))
 
 
 def _listed() -> str:

@@ -135,7 +135,18 @@ CREDENTIALS: tuple[Credential, ...] = (
 )
 
 
+#: What documentation writes in place of one, with the form of the real thing.
+_EXAMPLE = re.compile(
+    r"(?:AKIA|ASIA)[0-9A-Z]*EXAMPLE|(?:user|username|name|me):(?:pass|password|passwd|secret|token)", re.I
+)
+
+
 def credentials_in(text: str) -> tuple[str, ...]:
-    """What ``text`` holds that is a credential by its form alone, each kind once."""
-    found = (item.what for item in CREDENTIALS if item.sure and item.pattern.search(text))
+    """What ``text`` holds that is a credential by its form alone, each kind once; an example is none."""
+    sure = (item for item in CREDENTIALS if item.sure)
+    found = (item.what for item in sure if any(map(_is_real, item.pattern.finditer(text))))
     return tuple(dict.fromkeys(found))
+
+
+def _is_real(match: re.Match[str]) -> bool:
+    return not _EXAMPLE.fullmatch(match["secret"])

@@ -149,7 +149,7 @@ def prepare(draft: Draft, change: Change, remote: Remote, *, user: str, redactor
         images=images_of(draft),
         preflight=read_preflight(draft),
         unwritten=unwritten(body),
-        leaks=_leaks(change),
+        leaks=leaks(change),
         behind=change.behind,
         remote=remote,
         user=user,
@@ -199,14 +199,13 @@ def _to_push(change: Change, remote: str) -> int | None:
         return None
 
 
-def _leaks(change: Change) -> tuple[str, ...]:
+def leaks(change: Change) -> tuple[str, ...]:
     """What is a credential by its form alone, in a message or an added line: once pushed it is public for good."""
     found = []
     for commit in change.commits:
-        patch = git_bytes(
-            "show", "--format=%B", "--unified=0", "--no-color", "--no-ext-diff", commit.sha, at=change.root
-        )
-        kinds = credentials_in(patch.decode("utf-8", "replace"))
+        patch = git_bytes("show", "--format=", "--unified=0", "--no-color", "--no-ext-diff", commit.sha, at=change.root)
+        added = (line[1:] for line in patch.decode("utf-8", "replace").split("\n") if line.startswith("+"))
+        kinds = credentials_in("\n".join((commit.subject, commit.body, *added)))
         found += [f"commit {commit.sha[:12]} holds a {kind}" for kind in kinds]
     return tuple(found)
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from scaffold.report.clean import cleaned, encodable
+from scaffold.report.clean import cleaned
 from scaffold.report.markup import details, escaped, inline
 from scaffold.report.preflight_view import BOXES, CheckRow, PreflightReport
 
-#: 1: first.
-PREFLIGHT_SCHEMA_VERSION = 1
 _MOST_PLACES = 30
 
 
@@ -42,14 +38,3 @@ def _row(row: CheckRow) -> list[str]:
     lines += [f"  - and {len(row.places) - _MOST_PLACES} more"] if len(row.places) > _MOST_PLACES else []
     lines += [f"  - fix: {escaped(row.fix)}"] if row.fix else []
     return [*lines, ""]
-
-
-def render_preflight_json(report: PreflightReport) -> bytes:
-    """The view model, indented, keys sorted."""
-    document = {
-        "schema_version": PREFLIGHT_SCHEMA_VERSION,
-        "headline": report.headline,
-        "failed": report.failed,
-        **msgspec.to_builtins(encodable(report)),
-    }
-    return msgspec.json.format(msgspec.json.encode(document, order="deterministic"), indent=1) + b"\n"

@@ -88,7 +88,7 @@ class PreflightReport:
             return f"! {failed} of {len(made)} checks failed"
         told = [f"{len(self.of('passed'))} of {len(made)} checks passed"]
         told += [f"{warned} warned"] if warned else []
-        told += [f"{unknown} could not be made here"] if unknown else []
+        told += [f"{unknown} not known"] if unknown else []
         return f"{'?' if unknown else '+'} ready{' as far as is known' if unknown else ''}: {', '.join(told)}"
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from corpora import VECTORS, corpus, differing, row, survey
+from schemas import validated
 from sources import git
 from upstreams import clone
 from verbs import run_verb
@@ -175,6 +176,8 @@ def test_the_description_says_what_was_found_and_what_was_not_run(
         "2 passed with the change, 1 of them fails on the base revision; 1 fails on both sides; 1 skipped"
         in " ".join(out.split())
     )
+    assert evidence(checkout, "--json") == 0
+    assert {row["step"] for row in validated(capsys.readouterr().out, "evidence")["steps"]} >= {"tests", "corpus"}
     assert out.splitlines()[-1] == f"next: python -m scaffold preflight --checkout {checkout}"
     body = draft.body.read_text()
     assert "| `test_value` | failed | passed |" in body
@@ -188,7 +191,7 @@ def test_the_description_says_what_was_found_and_what_was_not_run(
     assert results["tests"].details["passes_now"] is True
     assert not results["tests"].stale
     assert "corpus" not in results
-    assert read_not_run(draft, read_change(checkout, "upstream/main"))["corpus"] == "no corpus here"
+    assert read_not_run(draft, read_change(checkout, "upstream/main"))["corpus"].why == "no corpus here"
 
 
 def test_where_the_file_of_a_kernel_lies_is_nobodys_business(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
@@ -288,7 +291,10 @@ def test_what_the_change_touches_is_said_with_the_reason(
     adopt(checkout, tmp_path)
     capsys.readouterr()
     assert evidence(checkout, "--impact", "--json") == 0
-    lines = {(line["what"], line["name"]): line["because"] for line in json.loads(capsys.readouterr().out)["impact"]}
+    lines = {
+        (line["what"], line["name"]): line["because"]
+        for line in validated(capsys.readouterr().out, "evidence")["impact"]
+    }
     assert lines["test", TEST] == "changed on fix/value"
     assert not asked
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import select
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from schemas import validated
 from sources import git
 from upstreams import TEST, clone, state
 from verbs import run_verb
@@ -62,7 +62,7 @@ def test_every_kind_makes_a_branch_with_what_it_says_and_nothing_else(
     kind: str, checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert new_pr(checkout, kind, "--title", "fold casts of casts", *needed(kind), "--json") == 0
-    told = json.loads(capsys.readouterr().out)
+    told = validated(capsys.readouterr().out, "new-pr")
     assert git(checkout, "symbolic-ref", "--short", "HEAD").strip() == told["branch"]
     modified = set(git(checkout, "diff", "--name-only").splitlines())
     new = set(git(checkout, "ls-files", "--others", "--exclude-standard").splitlines())

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from schemas import validated
 
 from scaffold.cli.main import main
 from scaffold.contribute.draft import Draft, read_draft, write_draft
@@ -460,7 +461,7 @@ def test_a_fork_whose_url_names_nobody_needs_a_user(place: Place, capsys: pytest
 def test_a_description_beyond_the_limit_is_cut_and_said(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     place.draft.body.write_text("<!-- write: why -->\n" + "word " * 20_000)
     code, out, _ = run(place, "--json", capsys=capsys)
-    document = json.loads(out)
+    document = validated(out, "open-pr")
     assert code == 0
     assert "still to be written in the description:\n    why\n" in run(place, capsys=capsys)[1]
     assert len(document["body"]) <= 65_536
@@ -493,7 +494,7 @@ def test_a_renamed_fork_is_named_whole(place: Place, capsys: pytest.CaptureFixtu
 
 def test_json_holds_what_came_of_it(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     place.add_gh(stdout="https://github.com/tile-ai/tilelang/pull/5\n")
-    document = json.loads(run(place, "--push", "--json", capsys=capsys)[1])
+    document = validated(run(place, "--push", "--json", capsys=capsys)[1], "open-pr")
     assert (document["pushed"], document["url"]) == (True, "https://github.com/tile-ai/tilelang/pull/5")
     assert document["files"] == {"src/op.cc": "M"}
 

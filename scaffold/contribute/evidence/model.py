@@ -33,7 +33,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     not_run
         Why there is no result; empty where there is one.
     cannot
-        Of what was not run: whether it would say something elsewhere, or with what is missing here.
+        Whether there could be one elsewhere (no GPU, no profiler, no kernel named); else the step does not apply.
     images
         Pictures in the draft's folder, to attach by hand: GitHub takes none from a command.
     """

@@ -10,7 +10,7 @@ from scaffold.contribute.change import Change
 from scaffold.contribute.draft import Draft
 from scaffold.contribute.evidence.model import SCHEMA_VERSION, EvidenceRecord, StepRecord
 from scaffold.contribute.kinds import Step
-from scaffold.contribute.preflight.model import StepResult
+from scaffold.contribute.preflight.model import NotRun, StepResult
 from scaffold.files import write_atomically
 
 _FILE = "results.json"
@@ -69,11 +69,11 @@ def read_results(draft: Draft, change: Change) -> dict[str, StepResult]:
     }
 
 
-def read_not_run(draft: Draft, change: Change) -> dict[str, str]:
+def read_not_run(draft: Draft, change: Change) -> dict[str, NotRun]:
     """Step -> why it was not run when it was asked for on this state of the change."""
     record = read_evidence(draft)
     return {
-        name: step.not_run
+        name: NotRun(step.not_run, step.cannot)
         for name, step in (record.steps if record else {}).items()
         if step.not_run and step.key.startswith(step_key(step.step, draft, change))
     }

@@ -14,7 +14,7 @@ from scaffold.contribute.draft import Draft, find_draft
 from scaffold.contribute.evidence.store import read_not_run, read_results
 from scaffold.contribute.kinds import Kind, find_kind, kinds
 from scaffold.contribute.preflight.model import Facts, StepResult
-from scaffold.contribute.preflight.rules.evidence import claims_speed
+from scaffold.contribute.preflight.rules.speed import claims_speed
 from scaffold.contribute.preflight.running import make_runner
 from scaffold.contribute.titles import parse_title
 from scaffold.contribute.upstream import is_upstream

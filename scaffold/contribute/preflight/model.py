@@ -30,12 +30,15 @@ class Answer:
         Where: ``path:line``, or lines of a tool's output; shown below the message.
     fix
         What to type or do; empty where nothing is to be done.
+    elsewhere
+        Whether ``fix`` takes what is not here: it was tried, and typing it once more brings nothing.
     """
 
     word: Word
     message: str = ""
     places: tuple[str, ...] = ()
     fix: str = ""
+    elsewhere: bool = False
 
 
 def passed(message: str = "") -> Answer:
@@ -70,6 +73,14 @@ class StepResult:
     stale: bool
     finding: bool = False
     details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """Why a step of evidence has no result; ``cannot`` where it could have one elsewhere, else it does not apply."""
+
+    why: str
+    cannot: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,7 @@ class Facts:
     evidence: Mapping[str, StepResult]
     tools: Path
     run: RunTool
-    not_run: Mapping[str, str] = field(default_factory=dict)
+    not_run: Mapping[str, NotRun] = field(default_factory=dict)
 
 
 class Rule(ABC):

@@ -28,7 +28,8 @@ def text_of(change: Change, path: str) -> str | None:
         data = full.read_bytes()
     except OSError:
         return None
-    return None if b"\0" in data else data.decode("utf-8", "replace")
+    # Python and compilers pass over a mark of the byte order; a parser of text does not.
+    return None if b"\0" in data else data.decode("utf-8", "replace").removeprefix("\ufeff")
 
 
 def added_lines(change: Change, path: str) -> Iterator[tuple[int, str]]:
@@ -44,6 +45,11 @@ def added_lines(change: Change, path: str) -> Iterator[tuple[int, str]]:
 def new_files(change: Change) -> tuple[ChangedFile, ...]:
     """Files that were not there, under any name, and files that moved."""
     return tuple(file for file in change.files if file.status in ("added", "renamed") and not is_folder(change, file))
+
+
+def is_at_base(change: Change, path: str) -> bool:
+    """Whether there was a file or folder of that path."""
+    return bool(git("ls-tree", "-z", change.base, "--", path, at=change.root))
 
 
 def is_folder(change: Change, file: ChangedFile) -> bool:
@@ -63,7 +69,15 @@ def changes_code(change: Change, file: ChangedFile) -> bool:
     before = change.at_base(file.before or file.path)
     if file.status == "added" or before is None or now is None:
         return True
-    return code_of(file.path, now) != code_of(file.path, before.decode("utf-8", "replace"))
+    return code_of(file.path, now) != code_of(file.path, before.decode("utf-8", "replace").removeprefix("\ufeff"))
+
+
+def adds_lines(change: Change, file: ChangedFile) -> bool:
+    """Whether there is a line in it that was not there; of a binary file it is not known, and taken to be so."""
+    if file.untracked or file.status == "added":
+        return True
+    words = ("diff", "--numstat", "-M", "--no-ext-diff", change.base, "--", *filter(None, (file.before, file.path)))
+    return not git(*words, at=change.root).startswith("0\t")
 
 
 def code_of(path: str, text: str) -> str:
@@ -113,6 +127,16 @@ def files_at_base(change: Change, *folders: str) -> tuple[str, ...]:
     """Paths below ``folders`` as they were."""
     listing = git("ls-tree", "-r", "-z", "--name-only", change.base, "--", *folders, at=change.root)
     return tuple(path for path in listing.split("\0") if path)
+
+
+def gitlinks(change: Change) -> tuple[str, ...]:
+    """Paths of submodules that are not what they were: as they lie there, or as they are staged."""
+    words = ("diff", "--raw", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty")
+    found = set()
+    for where in ((), ("--cached",)):
+        parts = git(*words, *where, change.base, at=change.root).split("\0")
+        found |= {path for facts, path in zip(parts[::2], parts[1::2], strict=False) if "160000" in facts[:14]}
+    return tuple(sorted(found))
 
 
 def gitlink(change: Change, path: str, *, base: bool = False) -> str:

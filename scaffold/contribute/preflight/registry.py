@@ -8,14 +8,7 @@ from scaffold.contribute.preflight.model import Rule
 from scaffold.contribute.preflight.rules.audit import CppAudit
 from scaffold.contribute.preflight.rules.body import BodyComplete, BodyLength, IssueLinked
 from scaffold.contribute.preflight.rules.docs import DocsBuild
-from scaffold.contribute.preflight.rules.evidence import (
-    BenchmarkPresent,
-    EvidenceFresh,
-    IrAcknowledged,
-    TestFailsOnBase,
-    TestsPass,
-    VerdictSupportsTitle,
-)
+from scaffold.contribute.preflight.rules.evidence import EvidenceFresh, IrAcknowledged, TestFailsOnBase, TestsPass
 from scaffold.contribute.preflight.rules.files import (
     NoBuildProducts,
     NoLargeFiles,
@@ -28,6 +21,7 @@ from scaffold.contribute.preflight.rules.hooks import Hooks
 from scaffold.contribute.preflight.rules.marks import TestMarks
 from scaffold.contribute.preflight.rules.python import OldestPython, Syntax
 from scaffold.contribute.preflight.rules.secrets import NoSecrets
+from scaffold.contribute.preflight.rules.speed import BenchmarkPresent, VerdictSupportsTitle
 from scaffold.contribute.preflight.rules.tests import TestBesideSource, TestCollects, TestFooter
 from scaffold.contribute.preflight.rules.title import TitleForm, TitleLength
 

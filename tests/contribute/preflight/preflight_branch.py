@@ -11,7 +11,7 @@ from sources import git, repository
 from scaffold.contribute.change import read_change
 from scaffold.contribute.draft import Draft
 from scaffold.contribute.kinds import Expects, Kind
-from scaffold.contribute.preflight.model import Facts, StepResult
+from scaffold.contribute.preflight.model import Facts, NotRun, StepResult
 from scaffold.contribute.preflight.running import make_runner
 from scaffold.progress import Progress
 
@@ -84,7 +84,7 @@ class Branch:
     issue: int | None = None
     with_draft: bool = True
     evidence: dict[str, StepResult] = field(default_factory=dict)
-    not_run: dict[str, str] = field(default_factory=dict)
+    not_run: dict[str, NotRun] = field(default_factory=dict)
 
     @classmethod
     def at(cls, folder: Path) -> Branch:

@@ -182,6 +182,57 @@ def test_fix_mends_footer_and_header_and_keeps_the_mode(branch: Branch) -> None:
     assert [item.answer.word for item in again] == ["passed", "passed"]
 
 
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        (
+            "src/op/new.cc",
+            "/*! \\file new.cc */\r\n/*\r\n * Licensed to the Apache Software Foundation\r\n */\r\n\r\nint x;\r\n",
+            "/*! \\file new.cc */\r\nint x;\r\n",
+        ),
+        (
+            "src/op/new.h",
+            "// Licensed to the Apache Software Foundation\n// under the License.\n//\n// Packs what fits.\nint x;\n",
+            "// Packs what fits.\nint x;\n",
+        ),
+        (
+            "tilelang/new.py",
+            "# coding: x\n#\n# Licensed to the Apache Software Foundation\n#\n# under the License.\n# ruff: noqa\n",
+            "# coding: x\n# ruff: noqa\n",
+        ),
+    ],
+)
+def test_fix_takes_out_the_licence_and_nothing_else(branch: Branch, path: str, before: str, after: str) -> None:
+    branch.write(path, before)
+    facts = branch.facts()
+    rules = {"no-licence-header": RULES["no-licence-header"]}
+    assert fix_all(check_all(facts, rules, Selection(), QUIET), facts, QUIET)
+    assert (branch.root / path).read_bytes().decode() == after
+
+
+@pytest.mark.parametrize(
+    ("shim", "said"),
+    [
+        ("exit 127", "by its grammar"),
+        ("exit 0", "by its grammar"),
+        ("echo all were looked at", "1 file on Python 3.10"),
+        ("echo tilelang/jit.py:1: bad; echo all were looked at", "cannot read it"),
+    ],
+)
+def test_an_interpreter_that_does_not_run_is_none(
+    branch: Branch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shim: str, said: str
+) -> None:
+    python = tmp_path / "bin" / "python3.10"
+    python.parent.mkdir()
+    python.write_text(f"#!/bin/sh\n{shim}\n")
+    python.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{python.parent}{os.pathsep}{os.environ['PATH']}")
+    branch.write("tilelang/jit.py", "x = 1\n")
+    message = RULES["python-3.10"].check(branch.facts()).message
+    assert said in message
+    assert ("by its grammar" in message) == (said == "by its grammar")
+
+
 def test_documentation_is_built_once_for_one_state(branch: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
     branch.write("docs/requirements.txt", "sphinx\n")
     branch.write("docs/a.md", "# A\n")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from schemas import validated
 
-from scaffold.report.preflight_markdown import render_preflight_json, render_preflight_markdown
+from scaffold.report.preflight_markdown import render_preflight_markdown
 from scaffold.report.preflight_terminal import render_preflight_text
 from scaffold.report.preflight_view import CheckRow, ItemRow, PreflightReport, State, Word
+from scaffold.report.pull_request_json import render_preflight_json
 
 STATES: tuple[State, ...] = ("seen", "spared", "done", "not needed", "failed", "open")
 
@@ -86,7 +88,7 @@ def test_every_state_has_a_box() -> None:
         ((row("a", "passed"), row("b", "warned")), "+ ready: 1 of 2 checks passed, 1 warned"),
         (
             (row("a", "passed"), row("b", "unknown")),
-            "? ready as far as is known: 1 of 2 checks passed, 1 could not be made here",
+            "? ready as far as is known: 1 of 2 checks passed, 1 not known",
         ),
         ((row("a", "failed"), row("b", "unknown")), "! 1 of 2 checks failed"),
     ],
@@ -112,7 +114,7 @@ def test_markdown_folds_what_is_fine_and_calls_nobody() -> None:
 
 
 def test_json_has_a_schema_version_and_the_headline() -> None:
-    document = json.loads(render_preflight_json(FULL))
+    document = validated(render_preflight_json(FULL), "preflight")
     assert document["schema_version"] == 1
     assert document["headline"] == FULL.headline
     assert len(document["checks"]) == len(FULL.checks)

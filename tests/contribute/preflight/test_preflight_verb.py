@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import json
+import argparse
+import importlib
+import shlex
 from pathlib import Path
 
+import msgspec
 import pytest
 from preflight_branch import BODY, TREE
 from preflight_cases import SOURCE
+from schemas import validated
 from sources import git, repository, write
 
 from scaffold.builds.workspace import Workspace
-from scaffold.cli.main import main
+from scaffold.cli.main import VERBS, main
+from scaffold.cli.repeating import FLAGS, with_given
+from scaffold.contribute.change import read_change
 from scaffold.contribute.draft import Draft, read_draft, write_draft
+from scaffold.contribute.evidence.model import EvidenceRecord, StepRecord
+from scaffold.contribute.evidence.store import full_key, with_step, write_evidence
 from scaffold.contribute.kinds import kinds
 from scaffold.contribute.opening import read_preflight
 from scaffold.contribute.preflight.gather import Asked, default_base, gather
+from scaffold.contribute.preflight.model import NotRun
 from scaffold.errors import UsageError
 from scaffold.progress import Progress
 
 QUIET = Progress(verbosity=-1)
+#: What a verb wants beside the flags in question.
+_OWN = {"tir-diff": ("gemm",), "bench": ("gemm",), "explain": ("gemm",), "new-pr": ("bugfix",)}
 LIST = """\
 # Bugfix
 
@@ -167,12 +178,19 @@ def test_ready_ends_with_0_and_says_how_to_open_it(draft: Draft, capsys: pytest.
 
 def test_only_one_check_is_made(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out = ask("-q", "--only", "title-form", "--json", capsys=capsys)
-    document = json.loads(out)
+    document = validated(out, "preflight")
     assert code == 0
     assert document["schema_version"] == 1
     assert document["failed"] is False
     assert [(row["id"], row["word"]) for row in document["checks"]] == [("title-form", "passed")]
     assert [item["state"] for item in document["items"]] == ["seen"]
+
+
+def test_json_of_a_whole_run_is_valid(draft: Draft, checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(checkout, {"docs/a.md": "# A\n", "repro.py": "x = 1\n"})
+    document = validated(ask("-q", "--title", "Fix it", "--json", capsys=capsys)[1], "preflight")
+    assert {row["word"] for row in document["checks"]} == {"passed", "failed", "warned", "unknown", "quiet"}
+    assert {item["state"] for item in document["items"]} == {"open"}
 
 
 def test_markdown_has_boxes(checkout: Path, tmp_path: Path) -> None:
@@ -244,6 +262,88 @@ def test_remedies_are_said_as_nox_sessions_under_nox(
     assert out.splitlines()[-1] == "next: nox -s preflight"
     _, out = ask("-q", "--skip", "test-beside-source", capsys=capsys)
     assert out.splitlines()[-1] == "next: nox -s evidence"
+
+
+def _last(out: str) -> str:
+    return out.splitlines()[-1].removeprefix("next: ")
+
+
+def test_next_repeats_what_was_given(
+    draft: Draft, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    where = ("--checkout", "tilelang", "--base", "theirs/main", "--workspace", "ws")
+    skip: tuple[str, ...] = ("--skip", "test-beside-source")
+    _, out = ask("-q", *where, *skip, capsys=capsys)
+    assert _last(out) == "python -m scaffold evidence --checkout tilelang --workspace ws"
+    assert "fix: python -m scaffold evidence --checkout tilelang --workspace ws --only tests" in out
+    for name in ("test-fails-on-base", "tests-pass", "evidence-fresh", "ir-acknowledged"):
+        skip += ("--skip", name)
+    _, out = ask("-q", *where, *skip, "--title", "[BugFix] Fix 'it'", capsys=capsys)
+    told = """ --title '[BugFix] Fix '"'"'it'"'"''"""
+    assert (
+        _last(out)
+        == f"python -m scaffold preflight --checkout tilelang --base theirs/main{told} --workspace ws --done BF01"
+    )
+    _, out = ask("-q", *where, *skip, "--done", "BF01", "--done", "BF02", capsys=capsys)
+    assert _last(out) == "python -m scaffold open-pr --checkout tilelang --workspace ws"
+    draft.body.write_text("")
+    _, out = ask("-q", *where, *skip, capsys=capsys)
+    assert _last(out).endswith("preflight --checkout tilelang --base theirs/main --workspace ws --only body-complete")
+
+
+def test_git_is_told_which_folder(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(checkout, {"docs/new.md": "# New\n"})
+    _, out = ask("-q", "--checkout", str(checkout), capsys=capsys)
+    assert _last(out) == f"git -C {checkout} add -- docs/new.md && git -C {checkout} commit"
+    _, out = ask("-q", capsys=capsys)
+    assert _last(out) == "git add -- docs/new.md && git commit"
+
+
+@pytest.mark.parametrize("verb", FLAGS)
+def test_flags_that_are_repeated_are_those_of_the_verb(verb: str) -> None:
+    given = argparse.Namespace(checkout="a b", base="-x", kind="bugfix", title="It's", workspace="w")
+    words = shlex.split(with_given(f"python -m scaffold {verb}", given))[3:]
+    parsed = importlib.import_module(VERBS[verb][0])._parser().parse_args([*words[1:], *_OWN.get(verb, ())])
+    assert {flag: getattr(parsed, flag) for flag in FLAGS[verb]} == {flag: getattr(given, flag) for flag in FLAGS[verb]}
+
+
+def test_answer_without_a_draft_repeats_what_was_given(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preflight", "-q", "--checkout", str(checkout), "--base", "theirs/main", "--done", "BF02"]) == 2
+    told = f"new-pr --checkout {checkout} --base theirs/main bugfix --adopt"
+    assert told in capsys.readouterr().err
+
+
+def _note(draft: Draft, *steps: StepRecord) -> None:
+    change = read_change(draft.checkout, draft.base_ref)
+    record = EvidenceRecord(branch=change.branch, base=change.base, head=change.head)
+    for step in steps:
+        keyed = msgspec.structs.replace(step, key=full_key(step.step, draft, change))
+        record = with_step(record, keyed)
+    write_evidence(draft, record)
+
+
+def test_what_cannot_be_run_here_is_not_known_and_not_asked_for_again(
+    draft: Draft, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = {"verdict": "2 passed", "details": {"passes_now": True, "fails_on_base": True, "nothing_ran": False}}
+    _note(
+        draft,
+        StepRecord(step="repro", key="", at=0.0, not_run="there is no repro.py beside the draft"),
+        StepRecord(step="tests", key="", at=0.0, **ran),  # type: ignore[arg-type]
+        StepRecord(step="tir-diff", key="", at=0.0, not_run="no GPU here", cannot=True),
+        StepRecord(step="corpus", key="", at=0.0, verdict="the same", details={"differs": 0, "kernels": 9}),
+    )
+    facts = gather(Workspace(tmp_path / "ws"), Asked(), QUIET)
+    assert facts.not_run["tir-diff"] == NotRun("no GPU here", cannot=True)
+    assert not facts.not_run["repro"].cannot
+    answers = ("--done", "BF02")
+    code, out = ask("-q", "--skip", "test-beside-source", *answers, capsys=capsys)
+    assert code == 0
+    assert out.startswith("? ready as far as is known: ")
+    assert "? unknown evidence-fresh: tir-diff cannot be run here: no GPU here" in out
+    assert "fix: python -m scaffold evidence --only tir-diff on a machine with a GPU" in out
+    assert _last(out) == "python -m scaffold open-pr"
 
 
 def test_kinds_of_the_repository_are_those_the_guess_knows() -> None:

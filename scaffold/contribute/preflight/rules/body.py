@@ -7,8 +7,16 @@ import re
 from scaffold.contribute.body import LIMIT, NOT_RUN, PLACEHOLDER
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet, warned
 
-_HEADING = re.compile(r"^(#{1,4})[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
+#: A heading of Markdown: behind signs, above a line of them, or in bold on a line of its own.
+_HEADING = re.compile(
+    r"^ {0,3}(?P<signs>#{1,6})[ \t]+(?P<a>.+?)[ \t#]*$|^ {0,3}(?P<b>\w[^\n]*)\n {0,3}(?P<line>=+|-{2,})[ \t]*$"
+    r"|^\*\*(?P<c>[^*\n]+)\*\*:?[ \t]*$",
+    re.MULTILINE,
+)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_FENCE = re.compile(r"^ {0,3}(?P<fence>```+|~~~+).*?(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_CODE = re.compile(r"`[^`\n]*`")
+_BOLD = 7
 #: What reviewers look for, and the headings under which upstream's own descriptions say it.
 _NEEDED = {
     "what it does": ("summary", "change", "changes", "what", "overview"),
@@ -19,26 +27,45 @@ _NEEDED = {
         "testing",
         "verification",
         "coverage",
+        "tested",
+        "verified",
+        "checked",
     ),
 }
 
 
 def sections(body: str) -> dict[str, str]:
     """Heading in lower case -> the text below it, up to the next of its rank; without comments and what was not run."""
-    marks = [(len(match[1]), match[2].strip().lower(), match.start(), match.end()) for match in _HEADING.finditer(body)]
-    found = {}
+    body = _COMMENT.sub("", body)
+    # A comment of a shell is no heading.
+    masked = _FENCE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), body)
+    marks = [(_rank(match), _words(match), match.start(), match.end()) for match in _HEADING.finditer(masked)]
+    found: dict[str, str] = {}
     for index, (rank, heading, _, end) in enumerate(marks):
         stop = next((start for other, _, start, _ in marks[index + 1 :] if other <= rank), len(body))
-        found[heading] = _COMMENT.sub("", body[end:stop]).replace(NOT_RUN, "").strip()
+        text = body[end:stop].replace(NOT_RUN, "").strip()
+        found[heading] = found.get(heading) or text
     return found
 
 
+def _rank(match: re.Match[str]) -> int:
+    if match["signs"]:
+        return len(match["signs"])
+    return (1 if match["line"][0] == "=" else 2) if match["line"] else _BOLD
+
+
+def _words(match: re.Match[str]) -> str:
+    return str(match["a"] or match["b"] or match["c"]).strip().lower()
+
+
 def find_section(body: str, *words: str) -> str | None:
-    """The text of the first section whose heading has one of ``words``; ``None`` where there is none."""
-    for heading, text in sections(body).items():
-        if any(re.search(rf"\b{re.escape(word)}\b", heading) for word in words):
-            return text
-    return None
+    """The text of the first filled section whose heading has one of ``words``; ``None`` where there is none at all."""
+    fitting = [
+        text
+        for heading, text in sections(body).items()
+        if any(re.search(rf"\b{re.escape(word)}\b", heading) for word in words)
+    ]
+    return next(filter(None, fitting), "" if fitting else None)
 
 
 class BodyComplete(Rule):
@@ -102,9 +129,10 @@ class IssueLinked(Rule):
             return quiet("no issue is named")
         closing = rf"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:tile-ai/tilelang)?#{issue}\b"
         url = rf"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+https://github\.com/tile-ai/tilelang/issues/{issue}\b"
-        text = _COMMENT.sub("", facts.body)
+        # GitHub closes nothing that is named in code.
+        text = _CODE.sub("", _FENCE.sub("", _COMMENT.sub("", facts.body)))
         if re.search(closing, text, re.IGNORECASE) or re.search(url, text, re.IGNORECASE):
             return passed(f"closes #{issue}")
-        if re.search(rf"#{issue}\b|issues/{issue}\b", text):
+        if re.search(rf"(?:(?<![\w/])|tile-ai/tilelang)#{issue}\b|\bGH-{issue}\b|tilelang/issues/{issue}\b", text):
             return warned(f"#{issue} is named and not closed", fix=f"write 'Fixes #{issue}', if it does")
         return failed(f"the description does not name #{issue}", fix=f"add a line: Fixes #{issue}")

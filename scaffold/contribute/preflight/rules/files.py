@@ -9,30 +9,42 @@ import shlex
 from scaffold.builds.source.git import git
 from scaffold.contribute.preflight.hooks.config import hook_settings
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet, warned
-from scaffold.contribute.preflight.reading import gitlink, is_folder, name, new_files, text_of
+from scaffold.contribute.preflight.reading import gitlink, gitlinks, is_at_base, is_folder, name, new_files, text_of
 from scaffold.contribute.preflight.rewriting import rewrite
 
 #: What people leave at the root while they work on something else.
 _STRAY = re.compile(
-    r"^(repro|bench|test|tmp|temp|debug|scratch|try|minimal|mwe|example|foo|a|t)[\w. -]*"
-    r"\.(py|sh|cu|cc|cpp|ipynb|txt|json)$"
+    r"^(?!.*requirements)((repro|issue|debug|scratch)\w*|bench(mark)?|tests?|tmp|temp|try|minimal|mwe|example|foo|[a-z0-9])"
+    r"([\W_\d][\w. -]*)?\.(py|sh|cu|cc|cpp|ipynb|txt|json)$|.*repro[\w. -]*\.py$"
     r"|.*\.(log|out|err|orig|rej|patch|diff|ncu-rep|nsys-rep|tltrace|tar|gz|zip|csv|png|html|ipynb)$|^(core|nohup\.out)$|^[a-z]$",
     re.IGNORECASE,
 )
+#: A folder of the same, which lies at the root with everything in it.
+_STRAY_FOLDER = re.compile(
+    r"(repro|debug|scratch|tmp|temp|mwe|foo|logs?|out|outputs?|dumps?)([\W_\d].*)?", re.IGNORECASE
+)
 _PRODUCT = re.compile(
     r"(^|/)(build|dist|wheelhouse|__pycache__|\.cache|\.pytest_cache|\.ruff_cache|CMakeFiles|\.run_records|tmp|\.nox"
-    r"|[^/]*\.egg-info|\.tilelang|\.ccache|node_modules|_build)/"
-    r"|(^|/)(install_manifest\.txt|CMakeCache\.txt|compile_commands\.json|\.git_commit\.txt|\.DS_Store|uv\.lock)$"
-    r"|\.(so|o|a|dylib|dll|obj|pyc|pyd|whl|cubin|fatbin|ptx|sass|ncu-rep|nsys-rep|qdrep|sqlite|tltrace|pt|pth|npz|pkl|prof)$"
+    r"|[^/]*\.egg-info|\.tilelang|\.ccache|node_modules|_build"
+    r"|\.ipynb_checkpoints|\.vscode|\.idea)/"
+    r"|(^|/)(install_manifest\.txt|CMakeCache\.txt|compile_commands\.json|\.git_commit\.txt|\.DS_Store|\.coverage|core\.\d+|uv\.lock)$"
+    r"|\.(so|o|a|dylib|dll|obj|pyc|pyd|whl|cubin|fatbin|hsaco|ptx|sass|ncu-rep|nsys-rep|qdrep|sqlite|tltrace|prof)$"
+    r"|\.(pt|pth|npy|npz|pkl|onnx|safetensors|orig|rej|sw[op])$|~$"
     r"|(^|/)\d{2,3}_[\w.]*(_before|_after)?\.tir$"
 )
 _DEFAULT_MAX_KB = 500
 _BACK = ", where upstream had it before"
 
 _ASF = re.compile(rb"Licensed to the Apache Software Foundation|www\.apache\.org/licenses/LICENSE-2\.0")
-#: A comment of a licence at the head of a file, in C or in Python.
-_C_HEADER = re.compile(rb"\A(\s*)/\*.*?\*/[ \t]*\n?\n?", re.DOTALL)
-_HASH_HEADER = re.compile(rb"\A((?:#![^\n]*\n)?)(?:#[^\n]*\n)+\n?")
+#: The comments a file begins with, of any language; what follows only speaks of a licence.
+_HEAD = re.compile(
+    rb"\A(?:\s+|#[^\n]*|//[^\n]*|/\*.*?\*/|<!--.*?-->|\"\"\".*?\"\"\"|\.\.[ \t][^\n]*|;[^\n]*)*", re.DOTALL
+)
+#: One comment as a header is written: a block, or lines on end.
+_BLOCK = re.compile(rb"^/\*(?:(?!\*/).)*\*/[ \t]*\r?\n(?:[ \t]*\r?\n)?", re.DOTALL | re.MULTILINE)
+_LINES = re.compile(rb"^(?:(?:#|//)[^\n]*\n)+(?:[ \t]*\r?\n)?", re.MULTILINE)
+_LAST_OF_ASF = re.compile(rb"under the License\b")
+_BARE = re.compile(rb"\s*(?:#|//)?\s*")
 
 
 class NoReproAtRoot(Rule):
@@ -42,19 +54,23 @@ class NoReproAtRoot(Rule):
     link = "https://github.com/tile-ai/tilelang/pull/2878"
 
     def check(self, facts: Facts) -> Answer:
-        new = [file.path for file in new_files(facts.change) if "/" not in file.path]
+        paths = [file.path for file in new_files(facts.change)]
+        tops = dict.fromkeys(path.partition("/")[0] for path in paths if "/" in path)
+        folders = [top for top in tops if not is_at_base(facts.change, top)]
+        new = [*(path for path in paths if "/" not in path), *(f"{folder}/" for folder in folders)]
         if not new:
             return passed("no new file at the root")
-        stray = [path for path in new if _STRAY.match(path)]
+        stray = [
+            path for path in new if (_STRAY_FOLDER.fullmatch(path[:-1]) if path[-1] == "/" else _STRAY.match(path))
+        ]
         if stray:
             return failed(
                 "files of the search for the fault at the root",
                 *stray,
-                fix=f"git rm --cached -- {' '.join(map(shlex.quote, stray))}, and move them out of the checkout",
+                fix=f"git rm {'-r ' if any(path[-1] == '/' for path in stray) else ''}--cached -- "
+                f"{' '.join(map(shlex.quote, stray))}, and move them out of the checkout",
             )
-        return warned(
-            "new files at the root of the repository", *new, fix="move them, unless a tool looks for them there"
-        )
+        return warned("new at the root of the repository", *new, fix="move them, unless a tool looks for them there")
 
 
 class NoBuildProducts(Rule):
@@ -107,13 +123,13 @@ class SubmoduleMoved(Rule):
     title = "No submodule moves by accident"
     why = "`git commit -a` takes along a submodule that lies elsewhere; 15 of upstream's last 500 commits meant it."
     link = "https://github.com/tile-ai/tilelang/pull/1869"
-    _MEANT = re.compile(r"\b(submodules?|3rdparty|bump|upgrade|update|sync|tvm(-ffi)?|cutlass|ck)\b", re.IGNORECASE)
+    _MEANT = re.compile(r"\b(submodules?|3rdparty|bump|upgrade|tvm(-ffi)?|cutlass|ck)\b", re.IGNORECASE)
 
     def check(self, facts: Facts) -> Answer:
-        moved = [file.path for file in facts.change.files if self._moved(facts, file.path)]
+        moved = list(gitlinks(facts.change))
         if not moved:
             return quiet("no submodule moves")
-        back = f"git checkout {facts.change.base[:12]} -- {shlex.join(moved)}"
+        back = self._back(facts, moved)
         places = [self._told(facts, path) for path in moved]
         if any(place.endswith(_BACK) for place in places):
             return failed(
@@ -124,6 +140,15 @@ class SubmoduleMoved(Rule):
             return warned(said, *places, fix="name the pull request there in the description")
         said, fix = "a submodule moves, and nothing says why", f"{back}, or say it in the description"
         return failed(said, *places, fix=fix) if facts.draft else warned(said, *places, fix=fix)
+
+    @staticmethod
+    def _back(facts: Facts, moved: list[str]) -> str:
+        """What puts them where they were; one that is new was nowhere."""
+        new = [path for path in moved if not gitlink(facts.change, path, base=True)]
+        old = [path for path in moved if path not in new]
+        told = [f"git rm --cached -- {shlex.join(new)}"] if new else []
+        told += [f"git checkout {facts.change.base[:12]} -- {shlex.join(old)}"] if old else []
+        return " && ".join(told)
 
     def _is_meant(self, facts: Facts, moved: list[str]) -> bool:
         commits = (f"{commit.subject}\n{commit.body}" for commit in facts.change.commits)
@@ -140,13 +165,6 @@ class SubmoduleMoved(Rule):
         )
         earlier = {line.split()[2] for line in log.splitlines() if line.startswith(":")}
         return f"{path}: {before[:12] or 'none'} to {now[:12] or 'none'}{_BACK if now in earlier else ''}"
-
-    @staticmethod
-    def _moved(facts: Facts, path: str) -> bool:
-        if not path.startswith("3rdparty/"):
-            return False
-        before, now = gitlink(facts.change, path, base=True), gitlink(facts.change, path)
-        return bool(before or now) and (before != now or path in facts.change.uncommitted)
 
 
 class NoLicenceHeader(Rule):
@@ -169,14 +187,9 @@ class NoLicenceHeader(Rule):
         done = []
         for path in self._found(facts):
             data = facts.change.now(path) or b""
-            pattern = (
-                _HASH_HEADER
-                if data.lstrip().startswith(b"#") and path.endswith((".py", ".sh", ".cmake", ".txt"))
-                else _C_HEADER
-            )
-            match = pattern.match(data)
-            if match and _ASF.search(match[0]):
-                rewrite(facts, path, match[1].rstrip(b" \t") + data[match.end() :], expected=data)
+            mended = _without_licence(data)
+            if mended != data:
+                rewrite(facts, path, mended, expected=data)
                 done.append(f"{path}: licence header taken out")
         return tuple(done)
 
@@ -185,4 +198,34 @@ class NoLicenceHeader(Rule):
         added = [
             file.path for file in facts.change.files if file.status == "added" and not is_folder(facts.change, file)
         ]
-        return [path for path in added if _ASF.search((text_of(facts.change, path) or "")[:4096].encode())]
+        return [path for path in added if _ASF.search(_head((text_of(facts.change, path) or "").encode()))]
+
+
+def _head(data: bytes) -> bytes:
+    """The comments at the top."""
+    match = _HEAD.match(data[:8192])
+    return match[0] if match else b""
+
+
+def _without_licence(data: bytes) -> bytes:
+    """The file without the header; the same where it is written in another way than headers are."""
+    head = _head(data)
+    for pattern, rest in ((_BLOCK, lambda _: b""), (_LINES, _other_lines)):
+        match = next((found for found in pattern.finditer(head) if _ASF.search(found[0])), None)
+        if match:
+            return data[: match.start()] + rest(match[0]) + data[match.end() :]
+    return data
+
+
+def _other_lines(block: bytes) -> bytes:
+    """Lines of a comment that are no part of the licence: what runs the file, its encoding, where it is from."""
+    lines = block.splitlines(keepends=True)
+    first = next(at for at, line in enumerate(lines) if _ASF.search(line))
+    ends = [at for at, line in enumerate(lines) if at >= first and _LAST_OF_ASF.search(line)]
+    paragraph = next((at for at, line in enumerate(lines) if at > first and _BARE.fullmatch(line)), len(lines))
+    before, after = lines[:first], lines[ends[-1] + 1 if ends else paragraph :]
+    while before and _BARE.fullmatch(before[-1]):
+        before.pop()
+    while after and _BARE.fullmatch(after[0]):
+        after.pop(0)
+    return b"".join((*before, *after))

@@ -9,7 +9,7 @@ import time
 from scaffold.builds.source.git import GitError, git
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, warned
 
-_UNFINISHED = re.compile(r"^(fixup|squash|amend)! |^\W*(wip|tmp|temp)\b", re.IGNORECASE)
+_UNFINISHED = re.compile(r"^(fixup|squash|amend)! |^\W*(wip\b|(tmp|temp)(\W*$|[\]:]))", re.IGNORECASE)
 _DAY = 24 * 60 * 60
 #: Upstream merges several commits a day.
 _OLD = 3 * _DAY

@@ -119,15 +119,16 @@ def _changed_tests(facts: Facts, path: str) -> Iterator[_Test]:
     if tree is None:
         return
     functions = {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
-    whole = any("pytestmark" in ast.unparse(node) for node in tree.body if isinstance(node, ast.Assign))
+    module = [ast.unparse(node) for node in tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    whole = any(re.search(r"skip|requires_", text) for text in module if text.startswith("pytestmark"))
     for function, outer in _tests_of(tree):
         parts = _reached(function, functions)
         if not any(touches(facts.change, path, _first_line(part), part.end_lineno or part.lineno) for part in parts):
             continue
         decorators = [ast.unparse(item) for item in (*function.decorator_list, *outer)]
         marks = tuple(mark for text in decorators for mark in re.findall(r"\b(requires_\w+)", text))
-        named = tuple(mark for text in decorators for mark in re.findall(r"\btilelang\.testing\.(requires_\w+)", text))
-        code = "\n".join(ast.unparse(part) for part in parts)
+        named = tuple(mark for text in decorators for mark in re.findall(r"(?<!tvm\.)\btesting\.(requires_\w+)", text))
+        code = "\n".join(map(_unparsed, parts))
         skips = whole or "skip" in " ".join(decorators) or bool(re.search(r"\bskip\(|is_available\(\)", code))
         yield _Test(function.name, function.lineno, code, marks, named, guarded=bool(marks) or skips)
 
@@ -153,6 +154,15 @@ def _reached(start: ast.AST, functions: Mapping[str, ast.AST]) -> list[ast.Funct
                 found[id(other)] = other
                 waiting.append(other)
     return list(found.values())  # type: ignore[arg-type]
+
+
+def _unparsed(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """The function without its docstring: that only speaks of what others use."""
+    if ast.get_docstring(node, clean=False) is None:
+        return ast.unparse(node)
+    fields = {name: value for name, value in ast.iter_fields(node) if name != "body"}
+    body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(ast.copy_location(type(node)(body=body, **fields), node))
 
 
 def _first_line(node: ast.FunctionDef) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from scaffold.contribute.addresses import HOMES
 from scaffold.contribute.credentials import credentials_in
+from scaffold.contribute.opening import leaks
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, warned
 from scaffold.contribute.preflight.reading import added_lines
 from scaffold.contribute.redaction import Redactor
@@ -14,8 +15,13 @@ from scaffold.contribute.redaction import Redactor
 #: Folders of nobody, as documentation writes them.
 _NOBODY = re.compile(
     r"users?|username|name|you|your[\w-]*|me|runner|ubuntu|root|foo|bar|fake|alice|bob|x{3,}|path|dev|docker|vscode|conda"
+    r"|linuxbrew|circleci|jenkins|github|gitlab|buildkite|travis|actions|jovyan|coder|codespace|admin|test(?:er)?"
 )
-_INTERNAL = re.compile(r"\b(?:[\w-]+\.){2,}(?:internal|corp|intranet|lan)\b(?!\s*\()")
+#: A host, and no attribute of an object.
+_INTERNAL = re.compile(
+    r"(?<![\w.])(?!(?:self|cls|tl|tvm|torch|tilelang|ctx|cfg|config)\.)(?:(?!example\.)[A-Za-z0-9-]+\.){2,}"
+    r"(?:internal|corp|intranet|lan)\b(?!\s*[(=\[]|[.\w])"
+)
 #: What of a redaction counts in code, where numbers with dots and addresses of authors mean something.
 _OURS = ("user name", "host name")
 
@@ -32,13 +38,14 @@ class NoSecrets(Rule):
         for where, line in _texts(facts, redactor):
             secrets += [f"{where}: {what}" for what in credentials_in(line)]
             personal += [f"{where}: {what}" for what in _personal(line, redactor)]
+        secrets += leaks(facts.change)
         if secrets:
             fix = "take them out of every commit, and revoke them if they were pushed"
             return failed("secrets would be published", *secrets, *personal, fix=fix)
         if personal:
             fix = "write a path or name that is nobody's"
             return warned("names of people or machines would be published", *personal, fix=fix)
-        return passed("none in the added lines, the title and the description")
+        return passed("none in the commits, the title and the description")
 
 
 def _texts(facts: Facts, redactor: Redactor) -> Iterator[tuple[str, str]]:
@@ -49,6 +56,8 @@ def _texts(facts: Facts, redactor: Redactor) -> Iterator[tuple[str, str]]:
         if _is_suspicious("\n".join(line for _, line in lines), redactor):
             yield from ((f"{path}:{number}", line) for number, line in lines)
         yield "the name of a file", path
+        if (change.root / path).is_symlink():
+            yield f"{path}, where it points to", str((change.root / path).readlink())
     body = facts.draft.body.name if facts.draft else "body"
     yield "title", facts.title
     yield from ((f"{body}:{number}", line) for number, line in enumerate(facts.body.splitlines(), start=1))

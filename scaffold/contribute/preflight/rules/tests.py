@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from scaffold.contribute.change import ChangedFile
+from scaffold.contribute.change import ChangedFile, is_test_file
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet, warned
 from scaffold.contribute.preflight.reading import (
+    adds_lines,
     changes_code,
     files_at_base,
     is_source,
@@ -22,8 +24,13 @@ from scaffold.contribute.preflight.rewriting import rewrite
 
 _MAIN = "tilelang.testing.main()"
 _FOOTER = f'\n\nif __name__ == "__main__":\n    {_MAIN}\n'
-#: What a description says where there can be no test.
-_NO_TEST = re.compile(r"\bno (?:new |unit |regression )?tests?\b.{0,40}\b(?:because|since|as)\b", re.IGNORECASE)
+#: What a description says where there can be no test; that none was run is something else.
+_NO_TEST = re.compile(
+    r"\bno (?:new |unit |regression )?tests?\b(?! (?:(?:was|were|is|are|has|have|could be|can be) )*"
+    r"(?:been )?(?:run|ran|fail|break|broke|chang)).{0,40}?\b(?:because|since|as)\b",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 #: Words upstream's names begin with, beside TileLang.
 _OTHER_NAMES = re.compile(r"test_(tilelang|metal|cuda|pass|arith|webgpu|mfma|hip|rocm|cpu)_\w+\.py")
 
@@ -36,12 +43,14 @@ class TestBesideSource(Rule):
 
     def check(self, facts: Facts) -> Answer:
         sources = [file for file in facts.change.files if is_source(file.path)]
-        tests = [file.path for file in facts.change.files if not file.gone and _shows(file)]
+        tests = [file.path for file in facts.change.files if not file.gone and _shows(facts, file)]
         expected = facts.kind.expects.test
         if not sources:
             return quiet("no source of the compiler is changed")
         if tests:
             return passed(tests[0] + (f" and {len(tests) - 1} more" if len(tests) > 1 else ""))
+        if facts.title.startswith('Revert "'):
+            return quiet("a revert takes its test along")
         if expected == "none":
             return quiet(f"not expected of kind {facts.kind.name}")
         if not any(changes_code(facts.change, file) for file in sources):
@@ -49,15 +58,27 @@ class TestBesideSource(Rule):
         said = "the source changes, and no test does"
         fix = "add one below testing/python, or to the file that tests it already"
         places = [file.path for file in sources]
-        if expected == "required" and facts.draft and not _NO_TEST.search(facts.body):
+        if expected == "required" and facts.draft and not says_why_no_test(facts.body):
             fix += "; where none can be written, say so in the description: No test, because …"
             return failed(said, *places, fix=fix)
         return warned(said, *places, fix=fix)
 
 
-def _shows(file: ChangedFile) -> bool:
-    """Whether it is a test, or an example whose test runs it."""
-    return file.path.startswith("testing/") or (file.path.startswith("examples/") and "test" in name(file.path))
+def says_why_no_test(body: str) -> bool:
+    """Whether a description says why the change comes without a test."""
+    return bool(_NO_TEST.search(_COMMENT.sub("", body)))
+
+
+def _shows(facts: Facts, file: ChangedFile) -> bool:
+    """Whether it is a test, or an example's, with something new in it that runs."""
+    if file.path.startswith("examples/"):
+        fits = is_test(file.path)
+    else:
+        fits = file.path.startswith("testing/") and name(file.path) not in ("conftest.py", "__init__.py")
+    if not (fits and changes_code(facts.change, file) and adds_lines(facts.change, file)):
+        return False
+    text = text_of(facts.change, file.path)
+    return text is None or not is_test(file.path) or parsed(text) is None or _tests_in(text)
 
 
 class TestFooter(Rule):
@@ -70,7 +91,8 @@ class TestFooter(Rule):
         new = [file.path for file in new_files(facts.change) if is_test(file.path)]
         if not new:
             return quiet("no test file is new")
-        missing = [path for path in new if not _has_footer(text_of(facts.change, path) or "")]
+        texts = {path: text_of(facts.change, path) for path in new}
+        missing = [path for path, text in texts.items() if text is not None and not _has_footer(text)]
         if missing:
             return warned(
                 f"no {_MAIN} at the end", *missing, fix="python -m scaffold preflight --fix, or add the two lines"
@@ -137,9 +159,10 @@ class TestCollects(Rule):
     @staticmethod
     def _means_to_test(facts: Facts, path: str) -> bool:
         if not path.startswith(("testing/", "examples/", "test")) or name(path) in ("conftest.py", "__init__.py"):
-            return is_test(path)
+            strange = path.startswith(("src/", "tilelang/")) and not path.startswith("tilelang/testing/")
+            return is_test(path) or (strange and is_test_file(path) and _tests_in(text_of(facts.change, path) or ""))
         # Examples have functions called test_… that their own main() runs.
-        holds_tests = not path.startswith("examples/") and bool(_tests_in(text_of(facts.change, path) or ""))
+        holds_tests = not path.startswith("examples/") and _tests_in(text_of(facts.change, path) or "")
         return name(path).startswith("test") or holds_tests
 
     @staticmethod
@@ -148,35 +171,63 @@ class TestCollects(Rule):
             return "CI runs testing/python and examples only"
         if not is_test(path):
             return "pytest collects files called test_*.py only"
-        text = text_of(facts.change, path) or ""
-        if parsed(text) is not None and not _tests_in(text):
+        text = text_of(facts.change, path)
+        if text is not None and parsed(text) is not None and not _tests_in(text):
             return "it has no function test_… and no class Test…"
-        twin = next((other for other in _tests_upstream(facts) if name(other) == name(path) and other != path), "")
+        twin = next((other for other in _other_tests(facts, path) if name(other) == name(path)), "")
         if twin:
             return f"pytest takes one file of a name, and there is {twin}"
         return ""
 
 
-def _tests_in(text: str) -> list[str]:
+def _tests_in(text: str) -> bool:
+    """Whether pytest would find a test: of its own, under a condition, or imported."""
     tree = parsed(text)
-    return [node.name for node in tree.body if _is_test_node(node)] if tree else []  # type: ignore[attr-defined]
+    return bool(tree) and any(map(_is_test_node, _statements(tree.body)))  # type: ignore[union-attr]
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """What a module does when it is imported, without what stands inside of functions and classes."""
+    for node in body:
+        yield node
+        if isinstance(node, (ast.If, ast.Try, ast.With, ast.For)) and "__main__" not in _condition(node):
+            for part in ("body", "orelse", "finalbody"):
+                yield from _statements(getattr(node, part, []))
+            for handler in getattr(node, "handlers", []):
+                yield from _statements(handler.body)
+
+
+def _condition(node: ast.stmt) -> str:
+    return ast.unparse(node.test) if isinstance(node, ast.If) else ""
 
 
 def _is_test_node(node: ast.stmt) -> bool:
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return node.name.startswith("test")
-    return isinstance(node, ast.ClassDef) and node.name.startswith("Test")
+    if isinstance(node, ast.ImportFrom):
+        return any(alias.name == "*" or (alias.asname or alias.name).startswith("test_") for alias in node.names)
+    if not isinstance(node, ast.ClassDef):
+        return False
+    if any(ast.unparse(base).endswith("TestCase") for base in node.bases):
+        return True
+    methods = {item.name for item in node.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    # pytest passes over a class that is made in a way of its own.
+    tests = bool(node.bases) or any(method.startswith("test") for method in methods)
+    return node.name.startswith("Test") and "__init__" not in methods and tests
 
 
-def _tests_upstream(facts: Facts) -> list[str]:
-    """Other test files, in folders that are no packages."""
+def _other_tests(facts: Facts, path: str) -> list[str]:
+    """Test files that CI runs together with this one, in folders that are no packages."""
+    top = "testing/python" if path.startswith("testing/") else "examples"
     gone = {file.path for file in facts.change.files if file.gone} | {
         file.before for file in facts.change.files if file.before
     }
-    known = files_at_base(facts.change, "testing/python")
-    packages = {str(PurePosixPath(path).parent) for path in known if name(path) == "__init__.py"}
+    known = dict.fromkeys((*files_at_base(facts.change, top), *facts.change.below(top)))
+    packages = {str(PurePosixPath(item).parent) for item in known if name(item) == "__init__.py"}
     return [
-        path for path in known if is_test(path) and path not in gone and str(PurePosixPath(path).parent) not in packages
+        item
+        for item in known
+        if is_test(item) and item != path and item not in gone and str(PurePosixPath(item).parent) not in packages
     ]
 
 

@@ -17,7 +17,10 @@ _KNOWN_TAGS = (
     *("Build", "FFI", "C++", "Example", "Lang", "CPU", "Analysis", "CodeGen", "Reduce", "Skill", "Misc", "Tools"),
 )
 _CONVENTIONAL = re.compile(r"^\w+(\([^)]*\))?!?:")
-_UNFINISHED = re.compile(r"^\W*(wip|draft|todo|tmp|fixup!|squash!|amend!)\b", re.IGNORECASE)
+#: "Draft" and "tmp" are words of a sentence too, but for a tag and before a colon.
+_UNFINISHED = re.compile(
+    r"^\W*(wip\b|todo\b|fixup!|squash!|amend!|(draft|tmp)(?=[\]:)]|$))|\[(wip|draft)\]|(?-i:\bWIP\b)", re.IGNORECASE
+)
 #: Verbs that open upstream's subjects: in the third person, in the past and as -ing they are no imperative.
 _VERBS = (
     *("fix", "add", "support", "remove", "preserve", "reject", "refactor", "use", "bump", "gate", "split", "move"),
@@ -44,14 +47,14 @@ class TitleForm(Rule):
         if "\n" in title:
             return failed("the title has more than one line", fix="keep the first")
         parts = parse_title(title)
-        if _UNFINISHED.match(parts.sentence) or _UNFINISHED.match(title):
+        if _UNFINISHED.search(parts.sentence) or _UNFINISHED.search(title):
             return failed(f"the title says that it is not finished: {title}", fix="name what the change does")
         if title.startswith('Revert "'):
             return passed(title)
         shape = f"[{facts.kind.tag}][Subsystem] Imperative sentence"
         if not parts.tags:
-            style = "in another project's style" if _CONVENTIONAL.match(title) else "without a tag"
-            return warned(f"the title is {style}: {title}", fix=f"write it as {shape}")
+            style = "is in another project's style" if _CONVENTIONAL.match(title) else "does not begin with a tag"
+            return warned(f"the title {style}: {title}", fix=f"write it as {shape}")
         if not parts.sentence:
             return failed("the title is all tags", fix=f"write it as {shape}")
         said = [*_about_tags(parts.tags, facts), *_about_sentence(parts.sentence)]
@@ -72,7 +75,7 @@ def _about_tags(tags: tuple[str, ...], facts: Facts) -> list[str]:
 
 
 def _about_sentence(sentence: str) -> list[str]:
-    first = sentence.split(maxsplit=1)[0].strip(":,")
+    first = next((word for word in re.split(r"[\s:,]+", sentence) if word), "")
     said = []
     if _NOT_IMPERATIVE.fullmatch(first):
         said.append(f"'{first}' is no imperative: say what the change does as an order (Fix, Add, Support)")

@@ -1,0 +1,84 @@
+"""What the verbs of a pull request say as JSON: ``new-pr``, ``evidence``, ``preflight`` and ``open-pr``.
+
+The schemas are ``new-pr.schema.json``, ``evidence.schema.json``, … beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from scaffold.report.clean import encodable
+from scaffold.report.evidence_view import EvidenceReport
+from scaffold.report.preflight_view import PreflightReport
+from scaffold.report.pull_request_view import OpeningReport, StartedReport
+
+#: History of each: 1, first version.
+PREFLIGHT_SCHEMA_VERSION = 1
+EVIDENCE_SCHEMA_VERSION = 1
+STARTED_SCHEMA_VERSION = 1
+OPENING_SCHEMA_VERSION = 1
+
+
+def render_preflight_json(report: PreflightReport) -> bytes:
+    """The view model, indented, keys sorted."""
+    return _rendered(report, PREFLIGHT_SCHEMA_VERSION, headline=report.headline, failed=report.failed)
+
+
+def render_evidence_json(report: EvidenceReport) -> bytes:
+    """The view model, indented, keys sorted."""
+    return _rendered(report, EVIDENCE_SCHEMA_VERSION)
+
+
+def render_started_json(report: StartedReport) -> bytes:
+    """The view model, indented, keys sorted."""
+    return _rendered(report, STARTED_SCHEMA_VERSION)
+
+
+def render_opening_json(report: OpeningReport) -> bytes:
+    """The view model, indented, keys sorted."""
+    return _rendered(report, OPENING_SCHEMA_VERSION)
+
+
+def _rendered(report: Any, version: int, **more: object) -> bytes:
+    document = {"schema_version": version, **more, **msgspec.to_builtins(encodable(report))}
+    return msgspec.json.format(msgspec.json.encode(document, order="deterministic"), indent=1) + b"\n"
+
+
+def preflight_schema() -> dict[str, object]:
+    """JSON Schema of what :func:`render_preflight_json` writes."""
+    more = {"headline": {"type": "string"}, "failed": {"type": "boolean"}}
+    return _schema(PreflightReport, PREFLIGHT_SCHEMA_VERSION, "preflight report", more)
+
+
+def evidence_schema() -> dict[str, object]:
+    """JSON Schema of what :func:`render_evidence_json` writes."""
+    return _schema(EvidenceReport, EVIDENCE_SCHEMA_VERSION, "evidence report", {})
+
+
+def started_schema() -> dict[str, object]:
+    """JSON Schema of what :func:`render_started_json` writes."""
+    return _schema(StartedReport, STARTED_SCHEMA_VERSION, "pull request as it was started", {})
+
+
+def opening_schema() -> dict[str, object]:
+    """JSON Schema of what :func:`render_opening_json` writes."""
+    return _schema(OpeningReport, OPENING_SCHEMA_VERSION, "pull request as it is opened", {})
+
+
+def _schema(model: type, version: int, title: str, more: Mapping[str, object]) -> dict[str, object]:
+    (reference,), components = msgspec.json.schema_components([model], ref_template="#/$defs/{name}")
+    for component in components.values():
+        # What has a default is written all the same.
+        component["required"] = list(component["properties"])
+    report = components[model.__name__]
+    report["properties"].update({"schema_version": {"const": version}, **more})
+    report["required"] = ["schema_version", *more, *report["required"]]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"TileLang {title}",
+        **reference,
+        "$defs": components,
+    }
