@@ -1,5 +1,7 @@
 """Make a build from source: lay the source out, choose its TVM, compile, link the environment, prove.
 
+Where another build was compiled from the same, its libraries are taken instead (``native/reuse.py``).
+
 ::
 
     builds/git-main/
@@ -9,6 +11,7 @@
       compile.log        what CMake and Ninja said
       build.json         the marker: written last, removed first
       attestation.json   what was made of what, and the proof that it is what gets imported
+      build.aside/       CMake's folder of a worktree while libraries that were taken are in its place
 """
 
 from __future__ import annotations
