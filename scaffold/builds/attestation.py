@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from scaffold.builds.marker import MARKER
 from scaffold.builds.names import parse_name
 from scaffold.builds.workspace import Workspace
 
 SCHEMA_VERSION = 1
+
+_FILE = "attestation.json"
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -53,6 +56,11 @@ class Attestation(msgspec.Struct, frozen=True):
     made_with: dict[str, Any]
     proof: Proof
 
+    @property
+    def libraries_of(self) -> str:
+        """The build that compiled its libraries; empty where it did so itself, or nothing was compiled."""
+        return str(self.made_with.get("libraries_of") or "")
+
     def short(self) -> dict[str, str]:
         """What goes into a trace: text, without paths or times."""
         source, tvm = self.made_of, self.made_with.get("tvm", {})
@@ -70,15 +78,27 @@ class Attestation(msgspec.Struct, frozen=True):
 
 
 def path_of(workspace: Workspace, name: str) -> Path:
-    return workspace.builds / parse_name(name).folder / "attestation.json"
+    return workspace.builds / parse_name(name).folder / _FILE
 
 
 def read_attestation(workspace: Workspace, name: str) -> Attestation | None:
     """The attestation of a build; ``None`` where none was made, or it is not readable."""
+    return attestation_in(path_of(workspace, name).parent)
+
+
+def attestation_in(folder: Path) -> Attestation | None:
+    """The same by the folder of a build."""
     try:
-        return msgspec.json.decode(path_of(workspace, name).read_bytes(), type=Attestation)
+        return msgspec.json.decode((folder / _FILE).read_bytes(), type=Attestation)
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def attested_builds(workspace: Workspace) -> Iterator[tuple[Path, Attestation]]:
+    """Folder and attestation of every whole build that has one."""
+    for marker in sorted(workspace.builds.glob(f"*/{MARKER}")):
+        if attestation := attestation_in(marker.parent):
+            yield marker.parent, attestation
 
 
 def tilelang_version(name: str, attestation: Attestation | None) -> str:
@@ -91,3 +111,8 @@ def commit_words(short: Mapping[str, str]) -> list[str]:
     if not (commit := short.get("commit")):
         return []
     return [f"commit {commit[:12]}{', with uncommitted changes' if short.get('dirty') == 'yes' else ''}"]
+
+
+def libraries_words(origin: str) -> str:
+    """Whose libraries a build has that did not compile its own."""
+    return f"libraries of {origin}, compiled from the same sources"

@@ -26,6 +26,9 @@ _WHERE = (
 )
 _TIMEOUT_S = 60.0
 
+#: Of a checkout, what a wheel has inside the package: the libraries, and the headers its kernels are compiled with.
+_BESIDE = ("build/lib", "src/tl_templates")
+
 #: Distributions whose version decides too; the rest of an environment does not lower anything.
 _STANDS_ON = re.compile(r"(?:apache_tvm_ffi|torch|z3_solver)-", re.IGNORECASE)
 
@@ -78,7 +81,7 @@ def content_digest(build: Build, workspace: Workspace) -> str:
     name = hashlib.sha256(str(package).encode()).hexdigest()[:16]
     hashes = FileHashes(workspace.folder(workspace.cache / "content") / f"{name}.json")
     digest = hashlib.sha256()
-    for root in (package, package.parent / "build" / "lib"):
+    for root in (package, *(package.parent / part for part in _BESIDE)):
         for file in _files(root):
             digest.update(f"{file.relative_to(root)} {hashes.of(file)}\n".encode())
     stands_on = sorted(item.name for item in site.glob("*.dist-info") if _STANDS_ON.match(item.name))

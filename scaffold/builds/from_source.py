@@ -1,5 +1,7 @@
 """Make a build from source: lay the source out, choose its TVM, compile, link the environment, prove.
 
+Where another build was compiled from the same, its libraries are taken instead (``native/reuse.py``).
+
 ::
 
     builds/git-main/
@@ -9,6 +11,7 @@
       compile.log        what CMake and Ninja said
       build.json         the marker: written last, removed first
       attestation.json   what was made of what, and the proof that it is what gets imported
+      build.aside/       CMake's folder of a worktree while libraries that were taken are in its place
 """
 
 from __future__ import annotations
@@ -16,20 +19,24 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from scaffold.builds.attestation import libraries_words
 from scaffold.builds.environment import Environment, SitePackages
 from scaffold.builds.marker import write_source
 from scaffold.builds.names import BuildName
 from scaffold.builds.native.compile import Native, Site, compile_tilelang, compile_tvm
+from scaffold.builds.native.inputs import inputs_key, overlooked
 from scaffold.builds.native.recipe import Backend, Recipe, choose_backends
 from scaffold.builds.native.requirements import Requirements, read_requirements
+from scaffold.builds.native.reuse import bring_back, native_facts, take_libraries
 from scaffold.builds.native.toolbox import CudaChoice, Toolbox, gather_tools, require_compiler
 from scaffold.builds.native.tvm import TvmLibraries, abi_versions, first_difference, libraries_of_wheel
 from scaffold.builds.source.model import Source, SourceOptions
@@ -64,6 +71,8 @@ class Made:
     tvm_reason: str
     native: Native
     tvm_native: Native | None
+    #: What the libraries were compiled from and their hashes; ``None`` where no other build may have them.
+    shared: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,7 @@ class SourceBuilder:
         )
 
     def make(self, source: Source, torch: Environment | SitePackages) -> Made:
-        """Compile ``source`` and link its environment to it.
+        """Compile ``source``, or take the libraries of a build that was compiled from the same, and link them to it.
 
         Raises
         ------
@@ -130,10 +139,27 @@ class SourceBuilder:
         if tvm is None:
             self.progress.say(f"compiling TVM too: {reason}")
             tvm, tvm_native = compile_tvm(site, recipe, abi_versions(self.environment.site_packages()))
-        # A worktree is there to be edited: one file changed is one file compiled.
-        native = compile_tilelang(site, tvm, self._ffi(), recipe, grouped=self.name.kind != "worktree")
+        places = [self.environment.site_packages(), torch.site_packages()]
+        key = inputs_key(site, source, tvm, recipe, places)
+        native = take_libraries(key, self.folder, site) if key else None
+        if native is not None:
+            self.progress.say(f"nothing to compile: {libraries_words(native.taken_from)}")
+        else:
+            native = self._compile(site, tvm, recipe)
+            if key and (read := overlooked(site)):
+                self.progress.echo(f"no other build takes these libraries: {read} was read")
+                key = None
         write_source(self.environment.site_packages(), [source.folder])
-        return Made(source, self.environment.python, toolbox, backends, tvm, reason, native, tvm_native)
+        shared = native_facts(site, key) if key else None
+        return Made(source, self.environment.python, toolbox, backends, tvm, reason, native, tvm_native, shared)
+
+    def _compile(self, site: Site, tvm: TvmLibraries, recipe: Recipe) -> Native:
+        ffi = self._ffi()
+        bring_back(self.folder, site.build)
+        # A worktree is there to be edited: one file changed is one file compiled.
+        native = compile_tilelang(site, tvm, ffi, recipe, grouped=self.name.kind != "worktree")
+        self.progress.say(f"compiled {native.steps} steps in {native.seconds:.0f} s")
+        return native
 
     def _release_tvm(self, source: Source, recipe: Recipe) -> tuple[TvmLibraries | None, str]:
         """The release whose TVM is the source's, if there is one, and why or why not."""

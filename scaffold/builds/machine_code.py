@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from scaffold.builds.content import FileHashes
 from scaffold.builds.process import run_logged
 from scaffold.builds.workspace import Workspace
 from scaffold.files import write_atomically
@@ -86,14 +87,15 @@ def compile_cuda(
     """Compile ``source`` for ``arch`` (``sm_90a``).
 
     ``headers_key`` stands for the content of ``include_dirs`` in the key of the cache: the hash of the library they
-    came with.
+    came with. TileLang's own headers are looked at besides: to edit them changes no library.
     """
     if toolchain.nvcc is None:
         return MachineCode(
             missing="no nvcc on PATH or in pip's packages; pip install nvidia-cuda-nvcc nvidia-cuda-cccl"
         )
     options = _options(arch, include_dirs, pass_configs)
-    key = _key(source, [*options, headers_key, _stamp(toolchain.nvcc), _stamp(toolchain.nvdisasm)])
+    headers = [headers_key, *_templates(include_dirs, workspace)]
+    key = _key(source, [*options, *headers, _stamp(toolchain.nvcc), _stamp(toolchain.nvdisasm)])
     cached = workspace.cache / "machine-code" / f"{key}.json"
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         return msgspec.json.decode(cached.read_bytes(), type=MachineCode)
@@ -102,6 +104,17 @@ def compile_cuda(
     if made.missing is None:
         write_atomically(cached, msgspec.json.encode(made))
     return made
+
+
+def _templates(include_dirs: Sequence[str], workspace: Workspace) -> list[str]:
+    """Name and hash of each header of ``tl_templates``."""
+    hashes = FileHashes(workspace.cache / "templates.json")
+    found = []
+    for folder in map(Path, include_dirs):
+        files = sorted(path for path in (folder / "tl_templates").rglob("*") if path.is_file())
+        found += [f"{path.relative_to(folder)} {hashes.of(path)}" for path in files]
+    hashes.save()
+    return found
 
 
 def _options(arch: str, include_dirs: Sequence[str], pass_configs: Mapping[str, Scalar]) -> list[str]:

@@ -71,7 +71,7 @@ def prove(
         libraries={item.name: item.sha256 for item in hashed},
         packages=dict(hello.get("packages", {})),
         made_of=made.source.identity.to_json() if made else {},
-        made_with=_made_with(made, flags) if made else {},
+        made_with=made_with(made, flags) if made else {},
         proof=Proof(kernel, target, len(probed.spool.passes), ran),
     )
     write_atomically(path_of(workspace, name), msgspec.json.format(msgspec.json.encode(attestation), indent=1))
@@ -108,7 +108,8 @@ def _run(kernel: str, target: str, build: Build, workspace: Workspace, progress:
     return f"{'right' if check.passed else 'wrong'} on {check.device} for {gpu.target}: {said}"
 
 
-def _made_with(made: Made, flags: str) -> dict[str, Any]:
+def made_with(made: Made, flags: str) -> dict[str, Any]:
+    """How a build was made, and whose libraries it has."""
     toolbox, native = made.toolbox, made.native
     return {
         "backends": list(made.backends),
@@ -121,6 +122,8 @@ def _made_with(made: Made, flags: str) -> dict[str, Any]:
         "cmake_options": list(native.options),
         "compiled": _counts(native),
         "compiled_tvm": _counts(made.tvm_native) if made.tvm_native else None,
+        "libraries_of": native.taken_from or None,
+        "native": dict(made.shared) if made.shared else None,
     }
 
 

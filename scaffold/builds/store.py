@@ -56,7 +56,8 @@ class BuildStore:
     def get(self, name: str | None = None) -> Build:
         """The build called ``name``, made if need be; without a name, one from source if there is one, else a wheel.
 
-        A worktree is looked at each time, and what changed in it is compiled.
+        A worktree is looked at each time, and what changed in it is compiled; what another build has compiled from the
+        same is taken from there.
 
         Raises
         ------
@@ -190,7 +191,6 @@ class BuildStore:
         (folder / MARKER).unlink(missing_ok=True)
         write_atomically(folder / _OPTIONS, msgspec.json.encode(options))
         made = builder.make(source, self._torch_environment)
-        self.progress.say(f"compiled {made.native.steps} steps in {made.native.seconds:.0f} s")
         build = Build(str(name), str(made.python))
         prove(build, made=made, flags=options.recipe.flags, workspace=self.workspace, progress=self.progress)
         return _write_marker(folder, build, key)

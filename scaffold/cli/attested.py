@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from scaffold.builds.attestation import Attestation
+from scaffold.builds.attestation import Attestation, libraries_words
 
 _SHORT = 12
 
@@ -31,19 +31,25 @@ def _facts(attestation: Attestation) -> list[tuple[str, str]]:
         facts += [(link.rpartition("/")[2], _short(identity)) for link, identity in source["thirdparty"].items()]
         facts += [("note", note) for note in source.get("notes", ())]
     if made:
-        compiled = made["compiled"]
-        jobs = "1 job" if compiled["jobs"] == 1 else f"{compiled['jobs']} jobs"
-        hits = f", {compiled['cache_hits']} from the compiler cache" if compiled.get("cache_hits") else ""
         facts += [
             ("made with", f"{made['compiler']} {made['flags']}, backend {', '.join(made['backends'])}"),
             ("TVM", f"{made['tvm']['origin']}: {made['tvm']['reason']}"),
-            ("compiled", f"{compiled['steps']} steps in {compiled['seconds']:.0f} s, {jobs}{hits}"),
+            ("compiled", _compiled(attestation)),
         ]
     facts.append(("run", attestation.proof.ran))
     facts += [("sha256", f"{name}  {digest}") for name, digest in sorted(attestation.libraries.items())]
     packages = ", ".join(f"{name} {version}" for name, version in sorted(attestation.packages.items()))
     facts += [("python", f"{attestation.python_version}, {packages}"), ("imported", attestation.tilelang_path)]
     return facts
+
+
+def _compiled(attestation: Attestation) -> str:
+    if origin := attestation.libraries_of:
+        return f"nothing: {libraries_words(origin)}"
+    compiled = attestation.made_with["compiled"]
+    jobs = "1 job" if compiled["jobs"] == 1 else f"{compiled['jobs']} jobs"
+    hits = f", {compiled['cache_hits']} from the compiler cache" if compiled.get("cache_hits") else ""
+    return f"{compiled['steps']} steps in {compiled['seconds']:.0f} s, {jobs}{hits}"
 
 
 def _short(identity: str) -> str:

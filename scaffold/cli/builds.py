@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from rich.text import Text
 
-from scaffold.builds.attestation import Attestation, read_attestation
+from scaffold.builds.attestation import Attestation, libraries_words, read_attestation
 from scaffold.builds.build import Build
 from scaffold.builds.names import parse_name
 from scaffold.builds.prove import prove
@@ -94,7 +94,10 @@ def _list(builds: list[Build], store: BuildStore, output: Output) -> int:
     console = make_console(sys.stdout, color=output.color, width=output.width)
     width = max((len(build.name) for build in builds), default=0) + 2
     for build in builds:
-        console.print(Text(f"{build.name:{width}} {build.python}"), soft_wrap=True)
+        attestation = read_attestation(store.workspace, build.name)
+        origin = attestation.libraries_of if attestation else ""
+        words = f" ({libraries_words(origin)})" if origin else ""
+        console.print(Text(f"{build.name:{width}} {build.python}{words}"), soft_wrap=True)
     if not builds:
         console.print(Text(f"no builds in {store.workspace.builds}"), soft_wrap=True)
     following = ("tir-diff", "gemm", "--build", builds[-1].name) if builds else ("builds", "add", "wheel:latest")

@@ -108,6 +108,13 @@ def test_an_attestation_at_a_glance() -> None:
     )
 
 
+def test_libraries_that_were_taken_are_said_to_be_anothers() -> None:
+    taken = {**ATTESTATION.made_with, "libraries_of": "git:abc123", "compiled": {"steps": 0, "seconds": 1.0, "jobs": 0}}
+    words = shown(msgspec.structs.replace(ATTESTATION, made_with=taken))
+    assert "  compiled   nothing: libraries of git:abc123, compiled from the same sources\n" in words
+    assert "jobs" not in words
+
+
 def test_an_attestation_of_a_wheel_has_no_source_and_one_of_a_dirty_tree_says_so() -> None:
     wheel = shown(msgspec.structs.replace(ATTESTATION, made_of={}, made_with={}))
     assert "source" not in wheel.replace("/source/", "")
@@ -207,6 +214,7 @@ def test_prove_writes_down_what_was_loaded_and_what_it_was_made_of(
     assert found.made_of["tree_sha256"] == identity().tree_sha256
     assert (found.made_with["compiler"], found.made_with["flags"]) == ("g++ 12.2.0", "-O1")
     assert found.made_with["compiled"]["seconds"] == 340.4
+    assert (found.made_with["libraries_of"], found.made_with["native"]) == (None, None)
     workspace = Workspace(tmp_path / "workspace")
     assert read_attestation(workspace, "sdist:0.1.14") == found
     assert json.loads(path_of(workspace, "sdist:0.1.14").read_text())["proof"]["kernel"] == "gemm"

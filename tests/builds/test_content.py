@@ -69,6 +69,18 @@ def test_digest_changes_with_what_decides(change: Callable[[Path], None], site: 
     assert digest(tmp_path) != before
 
 
+def test_of_a_checkout_what_lies_beside_the_package_decides_too(site: Path, tmp_path: Path) -> None:
+    before = digest(tmp_path)
+    seen = {before}
+    for beside in ("build/lib/libtilelang.so", "src/tl_templates/cuda/gemm.h"):
+        (site / beside).parent.mkdir(parents=True)
+        (site / beside).write_text("made")
+        seen.add(digest(tmp_path))
+        (site / beside).write_text("edited")
+        seen.add(digest(tmp_path))
+    assert len(seen) == 5
+
+
 def test_digest_does_not_change_with_what_decides_nothing(site: Path, tmp_path: Path) -> None:
     before = digest(tmp_path)
     (site / "tilelang" / "__pycache__").mkdir()

@@ -76,7 +76,7 @@ def compile_with(
     return compile_cuda(
         source,
         arch="sm_90a",
-        include_dirs=["/include"],
+        include_dirs=[str(workspace.root / "src")],
         pass_configs=configs,
         headers_key="headers",
         toolchain=toolchain,
@@ -124,6 +124,17 @@ def test_compile_cuda_compiles_other_input_again(tmp_path: Path, other: dict[str
     workspace = Workspace(tmp_path / "ws")
     compile_with(toolchain, workspace)
     compile_with(toolchain, workspace, **other)
+    assert (tmp_path / "calls").read_text().count("call") == 2
+
+
+def test_compile_cuda_compiles_again_when_a_header_of_tilelang_was_edited(tmp_path: Path) -> None:
+    toolchain = Toolchain(fake_nvcc(tmp_path), None)
+    workspace = Workspace(tmp_path / "ws")
+    header = workspace.root / "src/tl_templates/cuda/gemm.h"
+    header.parent.mkdir(parents=True)
+    for text in ("// one\n", "// edited\n", "// edited\n"):
+        header.write_text(text)
+        compile_with(toolchain, workspace)
     assert (tmp_path / "calls").read_text().count("call") == 2
 
 

@@ -117,6 +117,18 @@ def test_add_makes_builds_and_list_shows_them(workspace: Workspace, capsys: pyte
     assert lines[-1] == "next: python -m scaffold tir-diff gemm --build sdist:0.1.14"
 
 
+def test_list_says_whose_libraries_a_build_has(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    run("add", "sdist:0.1.14", "git:main")
+    made = {**ATTESTATION.made_with, "libraries_of": "sdist:0.1.14"}
+    path = path_of(workspace, "git:main")
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(ATTESTATION, name="git:main", made_with=made)))
+    capsys.readouterr()
+    assert run("list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("git-main/env/bin/python (libraries of sdist:0.1.14, compiled from the same sources)")
+    assert lines[1].endswith("sdist-0.1.14/env/bin/python")
+
+
 def test_add_hands_on_what_was_said_and_other_actions_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--backend", "cuda,llvm", "--tvm", "source", "--optimize", "3", "--jobs", "4", "--cuda", "pip"]
     run("add", "git:main", *flags, "--url", "/a/mirror", "--third-party", "sdist:0.1.13")

@@ -70,14 +70,26 @@ def test_one_edited_file_is_one_compiled_file_and_a_visible_change(
     shutil.copytree(source, checkout, symlinks=False, ignore=shutil.ignore_patterns("build", "__pycache__"))
     name = f"worktree:{checkout}"
     try:
+        # Python alone compiles nothing.
+        with (checkout / "tilelang/__init__.py").open("a", encoding="utf-8") as file:
+            file.write("# edited\n")
+        before = record("gemm", "cuda:sm_80", build=name)
+        assert compare(record("gemm", "cuda:sm_80", build=SDIST), before).identical
+        taken, log = attested(name), store.folder(name) / "compile.log"
+        assert (taken.libraries_of, taken.made_with["compiled"]["steps"]) == (SDIST, 0)
+        assert taken.libraries["libtilelang.so"] == attested(SDIST).libraries["libtilelang.so"]
+        assert not log.exists()
+
+        # The first edit of C++ compiles all of it.
+        text = (checkout / EDITED).read_text(encoding="utf-8")
+        assert ALIGNMENT.search(text)
+        (checkout / EDITED).write_text(f"// edited\n{text}", encoding="utf-8")
         before = record("gemm", "cuda:sm_80", build=name)
         assert compare(record("gemm", "cuda:sm_80", build=SDIST), before).identical
         first, unedited = attested(name), _content(checkout)
-        log = store.folder(name) / "compile.log"
+        assert (first.libraries_of, first.made_with["compiled"]["steps"] > 100) == ("", True)
         compiled = log.stat().st_size
 
-        text = (checkout / EDITED).read_text(encoding="utf-8")
-        assert ALIGNMENT.search(text)
         (checkout / EDITED).write_text(ALIGNMENT.sub(r"\g<1> * 1024}", text), encoding="utf-8")
         after = record("gemm", "cuda:sm_80", build=name)
 

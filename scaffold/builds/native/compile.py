@@ -32,7 +32,8 @@ _TVM_TARGETS = (("tvm_runtime", "tvm_compiler"), ("tvm",))
 class Native:
     """What a compilation did.
 
-    ``steps`` is 0 where nothing had changed; the cache counts are ``None`` without ccache.
+    ``steps`` is 0 where nothing had changed; the cache counts are ``None`` without ccache. ``taken_from`` is the build
+    that compiled the libraries where they were taken instead (:mod:`scaffold.builds.native.reuse`), else empty.
     """
 
     steps: int
@@ -42,6 +43,7 @@ class Native:
     lean: bool
     cache_hits: int | None = None
     cache_misses: int | None = None
+    taken_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _compile_tilelang(site: Site, tvm: TvmLibraries, ffi: Path, recipe: Recipe, 
     jobs = choose_jobs(recipe.jobs, MEMORY_PER_GROUP if grouped else MEMORY_PER_JOB)
     sources = sum(1 for _ in (site.source / "src").rglob("*.cc"))
     options = [
-        *_options(site, recipe),
+        *cmake_options(site, recipe),
         f"-DSCAFFOLD_TVM_LIBRARIES={tvm.folder}",
         f"-DSCAFFOLD_TVM_FFI={ffi}",
         f"-DSCAFFOLD_PRECOMPILE={'' if recipe.plain else ';'.join(_precompiled(site, stand_in))}",
@@ -173,7 +175,7 @@ def _compile_tvm(site: Site, recipe: Recipe, folder: Path) -> Native:
     native = _build(
         site,
         build,
-        _options(site, recipe, optimize=False),
+        cmake_options(site, recipe, optimize=False),
         {},
         jobs=jobs,
         log=folder / "log.txt",
@@ -232,7 +234,7 @@ def _shown(jobs: int) -> str:
     return f"{jobs} job{'s' if jobs > 1 else ''}"
 
 
-def _options(site: Site, recipe: Recipe, *, optimize: bool = True) -> list[str]:
+def cmake_options(site: Site, recipe: Recipe, *, optimize: bool = True) -> list[str]:
     """CMake options that TVM's and TileLang's own compilation share."""
     toolbox = site.toolbox
     build_type = "Debug" if recipe.debug else "Release"

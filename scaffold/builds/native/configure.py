@@ -62,6 +62,11 @@ def configure(
     return True
 
 
+def is_configured(build: Path) -> bool:
+    """Whether Ninja can go on in ``build``."""
+    return (build / _MARKER).is_file() and (build / "build.ninja").is_file()
+
+
 def _read(marker: Path) -> dict[str, object]:
     try:
         content: dict[str, object] = json.loads(marker.read_text(encoding="utf-8"))
