@@ -353,13 +353,24 @@ def rows_of(*rows: tuple[str, str, Word, Word]) -> TestsOnBoth:
             [("a", "t", "skipped", "skipped"), ("b", "u", "passed", "passed")],
             "1 skipped, all 1 of the branch itself among them",
         ),
+        (
+            [("a", "t", "passed", "passed"), ("a", "u", "failed", "failed")],
+            "1 passed with the change, and on the base revision as well; 1 fails on both sides",
+        ),
         ([("a", "t", "skipped", "skipped")], "nothing ran here: 1 tests skipped (needs a GPU)"),
     ],
 )
 def test_what_tests_came_to_is_said_of_each_side(rows: list[tuple[str, str, Word, Word]], said: str) -> None:
     details, verdict = judge(rows_of(*rows), ["a"])
     assert said in verdict
-    assert sum(details["own"].values()) == sum(path == "a" for path, *_ in rows)
+    told = [row for row in rows if row[0] == "a" and row[2:] != ("failed", "failed")]
+    assert sum(details["own"].values()) == len(told), "what fails on both sides says nothing of the change"
+
+
+def test_tests_that_all_fail_on_both_sides_are_not_known_to_pass() -> None:
+    details, verdict = judge(rows_of(("a", "t", "failed", "failed"), ("a", "u", "skipped", "skipped")), ["a"])
+    assert verdict == "1 fails on both sides; 1 skipped, all 1 of the branch itself among them"
+    assert (details["passes_now"], details["fails_on_base"], details["reason"]) == (None, None, "needs a GPU")
 
 
 def test_the_description_says_that_all_own_tests_were_skipped(checkout: Path, tmp_path: Path, asked: list[str]) -> None:

@@ -7,6 +7,7 @@ from scaffold.contribute.evidence.model import StepRecord
 from scaffold.contribute.evidence.proof import bench_proof, profile_proof
 from scaffold.contribute.evidence.work import NO_GPU, NO_KERNEL, Work, document_of, found, impossible, needless, typed
 from scaffold.files import write_atomically
+from scaffold.measure.shown import FINDINGS
 from scaffold.report.bench_json import parse_bench_json
 from scaffold.report.bench_png import render_bench_png
 
@@ -30,7 +31,7 @@ def compare_times(work: Work, record: StepRecord) -> StepRecord:
     return found(
         record,
         verdict=report.headline,
-        finding=any(word == "SLOWER" for word in verdicts.values()),
+        finding=any(word in FINDINGS for word in verdicts.values()),
         proof=bench_proof(report),
         commands=(typed("bench", words),),
         details={"verdicts": verdicts},

@@ -36,7 +36,7 @@ def _tests(work: Work, record: StepRecord) -> StepRecord:
     return found(
         record,
         verdict=verdict,
-        finding=not details["passes_now"] and not details["nothing_ran"],
+        finding=not (details["passes_now"] or details["nothing_ran"]),
         proof=tests_proof(both),
         commands=tuple(f"python -m pytest {path}" for path in paths),
         details=details,
@@ -45,13 +45,15 @@ def _tests(work: Work, record: StepRecord) -> StepRecord:
 
 def judge(both: TestsOnBoth, own: Sequence[str]) -> tuple[dict[str, Any], str]:
     """Details for the rules of preflight, and one line; ``own`` are the files the branch adds or changes."""
-    rows = [row for row in both.rows if row.path in own]
+    # A test of upstream's in such a file that fails with and without the change says nothing of it.
+    rows = [row for row in both.rows if row.path in own and row not in both.failing_on_both]
     nothing = not both.ran
+    none_passes = not any(row.candidate == "passed" for row in both.rows) and not both.broken
     details: dict[str, Any] = {
         "nothing_ran": nothing,
-        "fails_on_base": None if nothing else bool(both.mended),
-        "passes_now": None if nothing else not both.broken,
-        "reason": both.rows[0].reason if nothing and both.rows else "",
+        "fails_on_base": None if none_passes else bool(both.mended),
+        "passes_now": None if none_passes else not both.broken,
+        "reason": next((row.reason for row in (both.ran or both.rows) if row.reason), "") if none_passes else "",
         "own": {word: sum(row.candidate == word for row in rows) for word in ("passed", "failed", "skipped")},
         "own_reason": next((row.reason for row in rows if row.candidate == "skipped"), ""),
     }

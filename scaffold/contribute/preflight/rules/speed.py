@@ -7,6 +7,7 @@ import re
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet
 from scaffold.contribute.preflight.rules.body import find_section
 from scaffold.contribute.preflight.rules.evidence import not_known
+from scaffold.measure.shown import FINDINGS
 
 _FASTER = re.compile(
     r"\b(faster|speed(s|ing)?[ -]?up|speedup|accelerat\w*|(reduce|cut)s? (the )?(time|latency))\b", re.IGNORECASE
@@ -54,7 +55,7 @@ class VerdictSupportsTitle(Rule):
             return quiet("nothing was measured")
         verdicts = result.details.get("verdicts")
         words = {str(name): str(word) for name, word in verdicts.items()} if isinstance(verdicts, dict) else {}
-        bad = [f"{name}: {word}" for name, word in words.items() if word in ("SLOWER", "WRONG")]
+        bad = [f"{name}: {word}" for name, word in words.items() if word in FINDINGS]
         if bad:
             return failed(f"{bad[0]}", *bad[1:], fix="find out why, python -m scaffold explain, and say it or mend it")
         if claims and "FASTER" not in words.values():
