@@ -101,11 +101,6 @@ def attested_builds(workspace: Workspace) -> Iterator[tuple[Path, Attestation]]:
             yield marker.parent, attestation
 
 
-def tilelang_version(name: str, attestation: Attestation | None) -> str:
-    """The TileLang a build is, as attested, else as it is called."""
-    return attestation.tilelang_version if attestation else name.partition(":")[2]
-
-
 def commit_words(short: Mapping[str, str]) -> list[str]:
     """The commit of a build from source, by its :meth:`Attestation.short` form; nothing for others."""
     if not (commit := short.get("commit")):

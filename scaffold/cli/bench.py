@@ -14,6 +14,7 @@ from scaffold.builds.build import Build
 from scaffold.builds.capture import DEFAULT_TIMEOUT_S
 from scaffold.builds.content import content_digest
 from scaffold.builds.gpu import default_target
+from scaffold.builds.version import tilelang_version
 from scaffold.cli.bench_grid import run_grid
 from scaffold.cli.options import (
     Output,
@@ -31,7 +32,7 @@ from scaffold.cli.options import (
     progress_of,
     write_result,
 )
-from scaffold.cli.tracing import Session, made_of, open_session, refuse_same, settings_of, version_of
+from scaffold.cli.tracing import Session, made_of, open_session, refuse_same, settings_of
 from scaffold.corpus.checkout import named_tree, tree_of
 from scaffold.corpus.gpus import find_gpus
 from scaffold.errors import UsageError
@@ -43,10 +44,10 @@ from scaffold.kernels.target import normal_label
 from scaffold.measure.bench import require_gpus, run_bench
 from scaffold.measure.cases import Case, Options, Side
 from scaffold.measure.regression import find_cases
-from scaffold.measure.shown import FINDINGS, Told, bench_report
+from scaffold.measure.shown import Told, bench_report
 from scaffold.measure.statistics import require_scipy
 from scaffold.probe.arguments import device_of
-from scaffold.report.bench_view import BenchReport
+from scaffold.report.bench_view import FINDINGS, BenchReport
 from scaffold.report.terminal import make_console
 
 _FILE_WIDTH = 120
@@ -236,7 +237,7 @@ def _sides(settings: Sequence[Settings], session: Session) -> list[Side]:
     sides = []
     for label, one in zip(labels, settings, strict=True):
         build = session.store.get(one.build)
-        sides.append(Side(label, build, version_of(build, session.workspace), _detail(build, one, session)))
+        sides.append(Side(label, build, tilelang_version(build, session.workspace), _detail(build, one, session)))
     if len(sides) > 1:
         refuse_same(sides[0].build, sides[1].build, session.workspace)
     return sides

@@ -17,9 +17,10 @@ from scaffold.builds.build import Build
 from scaffold.builds.capture import Captured, with_machine_code
 from scaffold.builds.content import content_digest
 from scaffold.builds.gpu import default_target, find_gpu
+from scaffold.builds.version import tilelang_version
 from scaffold.cli.options import Output, command_line, near, write_result
 from scaffold.cli.pass_links import links_to
-from scaffold.cli.tracing import Session, made_of, refuse_same, settings_of, version_of
+from scaffold.cli.tracing import Session, made_of, refuse_same, settings_of
 from scaffold.corpus.checkout import named_tree, tree_of
 from scaffold.corpus.comparing import ComparedEntry, ComparedKernel, CompareTask
 from scaffold.corpus.examples.lending import lend_to_scripts
@@ -506,7 +507,7 @@ def _shown_side(side: _Side, session: Session) -> CorpusSide:
     words = made_of(side.build, side.content, session.workspace)
     words += [f"{key}={value}" for key, value in side.settings.pass_configs.items()]
     words += [f"scripts of {near(side.tree)}"] if side.tree else []
-    version = version_of(side.build, session.workspace)
+    version = tilelang_version(side.build, session.workspace)
     return CorpusSide(side.label, side.build.name, version, ", ".join(words))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scaffold.builds.capture import DEFAULT_TIMEOUT_S
 from scaffold.builds.gpu import default_target
+from scaffold.builds.version import tilelang_version
 from scaffold.cli.options import (
     Output,
     Parser,
@@ -23,7 +24,7 @@ from scaffold.cli.options import (
     progress_of,
     write_result,
 )
-from scaffold.cli.tracing import Session, open_session, refuse_same, settings_of, version_of
+from scaffold.cli.tracing import Session, open_session, refuse_same, settings_of
 from scaffold.errors import ExitCode, UsageError
 from scaffold.kernels.resolve import resolve
 from scaffold.kernels.spec import Settings, parse_spec
@@ -120,7 +121,7 @@ def _facts(side: Profiled, settings: Settings, session: Session) -> SideFacts:
     """A side as its reader knows it."""
     if side.build is None or side.request is None:
         return SideFacts(side.label, build=near(side.report) if side.report else "")
-    version = version_of(side.build, session.workspace)
+    version = tilelang_version(side.build, session.workspace)
     said = {**settings.parameters, **settings.pass_configs}
     settings_text = ", ".join(f"{key}={value}" for key, value in said.items())
     return SideFacts(side.label, side.build.name, version, settings_text, side.request.target)

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scaffold.builds.attestation import commit_words, read_attestation, tilelang_version
+from scaffold.builds.attestation import commit_words, read_attestation
 from scaffold.builds.build import Build
 from scaffold.builds.capture import DEFAULT_TIMEOUT_S, CaptureOptions, capture
 from scaffold.builds.content import content_digest
@@ -57,11 +57,6 @@ def open_session(namespace: argparse.Namespace, progress: Progress, argv: tuple[
         ),
         argv=argv,
     )
-
-
-def version_of(build: Build, workspace: Workspace) -> str:
-    """The TileLang a build is, as attested, else as it is called."""
-    return tilelang_version(build.name, read_attestation(workspace, build.name))
 
 
 def made_of(build: Build, content: str, workspace: Workspace) -> list[str]:

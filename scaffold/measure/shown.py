@@ -32,9 +32,6 @@ _BY_WEIGHT: tuple[Word, ...] = (
 
 LABELS = {"torch": "PyTorch", "triton": "Triton", "again": "baseline again"}
 
-#: What is bad news: ``--check`` exits with 1.
-FINDINGS: frozenset[Word] = frozenset({"WRONG", "FAILED", "SLOWER"})
-
 
 @dataclass(frozen=True)
 class Told:

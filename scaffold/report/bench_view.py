@@ -23,6 +23,9 @@ SYMBOLS: dict[str, str] = {
     "NOT TIMED": "-",
 }
 
+#: What is bad news: ``--check`` exits with 1.
+FINDINGS: frozenset[Word] = frozenset({"WRONG", "FAILED", "SLOWER"})
+
 
 @dataclass(frozen=True)
 class Block:

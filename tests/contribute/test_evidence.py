@@ -207,6 +207,18 @@ def test_where_the_file_of_a_kernel_lies_is_nobodys_business(checkout: Path, tmp
     assert str(kernel.parent) not in body
 
 
+def test_where_an_interpreter_lies_is_nobodys_business(
+    checkout: Path, tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = Sides(SIDES.baseline, Build("python:/opt/mine/bin/python3.12", sys.executable))
+    monkeypatch.setattr(run_module, "make_sides", lambda *a: theirs)
+    draft = adopt(checkout, tmp_path)
+    assert evidence(checkout) == 0
+    body = draft.body.read_text()
+    assert "with the change: `python:python3.12`" in body
+    assert "/opt/mine" not in body
+
+
 def test_only_what_is_stale_is_run_again(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
     draft = adopt(checkout, tmp_path)
     assert evidence(checkout) == 0

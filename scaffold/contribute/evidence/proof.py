@@ -92,6 +92,8 @@ def survey_proof(document: bytes) -> str:
 
 def bench_proof(report: BenchReport) -> str:
     """The table upstream's reviewers know: Original / Current / Speedup, with interval and verdict."""
+    # The command stands below every proof, as another person would type it.
+    report = replace(report, command="")
     return _without_advice(render_bench_markdown(report, most_characters=_MOST_CHARACTERS))
 
 

@@ -126,7 +126,7 @@ def fill_body(
     if not draft.body.is_file():
         return (), ()
     redactor = Redactor.of_this_machine(workspace.root, draft.checkout)
-    redactor = replace(redactor, also=(*redactor.also, *_kernel_files(draft)))
+    redactor = replace(redactor, also=(*redactor.also, *_kernel_files(draft), *_folders_of(record)))
     filled: dict[str, str] = {}
     all_redactions: list[Redaction] = []
     for name, text in fill_sections(record, kind, draft).items():
@@ -146,6 +146,14 @@ def _kernel_files(draft: Draft) -> Iterator[tuple[str, str]]:
         path = Path(kernel.partition("::")[0])
         if path.is_absolute():
             yield str(path), path.name
+
+
+def _folders_of(record: EvidenceRecord) -> Iterator[tuple[str, str]]:
+    """Interpreters and folders that a build is called by: to a reader the last part says as much."""
+    for side in (record.baseline, record.candidate):
+        kind, _, rest = side.name.partition(":") if side else ("", "", "")
+        if kind in ("python", "path"):
+            yield rest, Path(rest).name
 
 
 def machine() -> tuple[str, ...]:

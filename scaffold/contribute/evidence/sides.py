@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scaffold.builds.attestation import commit_words, read_attestation, tilelang_version
+from scaffold.builds.attestation import commit_words, read_attestation
 from scaffold.builds.build import Build
 from scaffold.builds.content import content_digest
 from scaffold.builds.from_source import SourceBuildOptions
 from scaffold.builds.source.model import SourceOptions
 from scaffold.builds.store import BuildStore
+from scaffold.builds.version import tilelang_version
 from scaffold.builds.workspace import Workspace
 from scaffold.contribute.change import Change
 from scaffold.contribute.evidence.model import SideRecord
@@ -87,6 +88,6 @@ def record_of(build: Build, workspace: Workspace) -> SideRecord:
     # The folder of a worktree is nobody's business.
     return SideRecord(
         name=build.name.partition(":")[0] if build.name.startswith("worktree:") else build.name,
-        version=tilelang_version(build.name, attestation),
+        version=tilelang_version(build, workspace),
         made_of=tuple(words),
     )

@@ -7,9 +7,9 @@ from scaffold.contribute.evidence.model import StepRecord
 from scaffold.contribute.evidence.proof import bench_proof, profile_proof
 from scaffold.contribute.evidence.work import NO_GPU, NO_KERNEL, Work, document_of, found, impossible, needless, typed
 from scaffold.files import write_atomically
-from scaffold.measure.shown import FINDINGS
 from scaffold.report.bench_json import parse_bench_json
 from scaffold.report.bench_png import render_bench_png
+from scaffold.report.bench_view import FINDINGS
 
 
 def compare_times(work: Work, record: StepRecord) -> StepRecord:

@@ -7,7 +7,7 @@ import re
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet
 from scaffold.contribute.preflight.rules.body import find_section
 from scaffold.contribute.preflight.rules.evidence import not_known
-from scaffold.measure.shown import FINDINGS
+from scaffold.report.bench_view import FINDINGS
 
 _FASTER = re.compile(
     r"\b(faster|speed(s|ing)?[ -]?up|speedup|accelerat\w*|(reduce|cut)s? (the )?(time|latency))\b", re.IGNORECASE
