@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from scaffold.cli.comparing import compare_sides
-from scaffold.cli.corpus import add_many, is_script, run_many
+from scaffold.cli.corpus import run_many
+from scaffold.cli.corpus_asked import add_many, is_script
 from scaffold.cli.options import (
     Output,
     Parser,

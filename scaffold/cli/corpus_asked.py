@@ -1,0 +1,185 @@
+"""What is asked of many kernels: the flags, the builds of both sides, and what is lowered in each."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scaffold.builds.build import Build
+from scaffold.builds.content import content_digest
+from scaffold.builds.gpu import default_target, find_gpu
+from scaffold.cli.tracing import Session, refuse_same, settings_of
+from scaffold.corpus.checkout import named_tree, tree_of
+from scaffold.corpus.examples.lending import lend_to_scripts
+from scaffold.corpus.lowering import LowerTask
+from scaffold.corpus.manifest import Entry, Manifest, make_manifest
+from scaffold.errors import EnvironmentProblem, UsageError
+from scaffold.kernels.spec import Settings, parse_spec
+from scaffold.kernels.target import normal_label, parse_target
+
+#: For one script of many, in seconds: of upstream's examples four take longer, as TileLang lowers theirs in 30 s each.
+_TIMEOUT_S = 120.0
+
+
+def add_many(parser: argparse.ArgumentParser) -> None:
+    """The flags that ask for many kernels."""
+    group = parser.add_argument_group("many kernels")
+    group.add_argument(
+        "--corpus", action="store_true", help="the whole zoo and every upstream example; names narrow it down"
+    )
+    group.add_argument(
+        "--source-tree", metavar="DIR", help="a checkout, or its examples (default: what goes with the baseline)"
+    )
+    group.add_argument(
+        "--candidate-tree", metavar="DIR", help="the candidate's scripts, where they differ too (needs --source-tree)"
+    )
+    group.add_argument("--machine-code", action="store_true", help="registers and spills of every kernel that differs")
+    group.add_argument("--jobs", metavar="N", type=int, default=0, help="kernels at a time (default: one a core)")
+    group.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask cluster whose workers do it")
+    group.add_argument("--script-args", metavar="ARGS", default="", help="command line of the script, quoted as one")
+    group.add_argument(
+        "--run", action="store_true", help="scripts as they are, on this machine's GPU (default: on stand-ins)"
+    )
+    group.add_argument("--kernel", metavar="NAME", help="of a script, this kernel only")
+
+
+def is_script(name: str) -> bool:
+    """Whether ``name`` is a file to be run as a script, and not one function of it."""
+    return name.endswith(".py") and "::" not in name
+
+
+@dataclass(frozen=True)
+class Side:
+    """One build of the comparison, and what is set beside it; ``tree`` where it takes scripts of its own."""
+
+    label: str
+    build: Build
+    content: str
+    settings: Settings
+    tree: str = ""
+
+
+def sides_of(namespace: argparse.Namespace, session: Session) -> list[Side]:
+    """The builds asked for, made if they are not here, told apart by what they are and not by their names.
+
+    Raises
+    ------
+    SameBuildError
+        If two builds were asked for and both are the same TileLang.
+    """
+    common = settings_of(namespace)
+    if common.parameters:
+        raise UsageError(
+            f"--set {next(iter(common.parameters))}=… is a parameter of one kernel",
+            hint="many kernels take pass configs only, which have a dot: --set tl.disable_warp_specialized=true",
+        )
+    specs = [("baseline", namespace.baseline), ("candidate", namespace.candidate)]
+    if namespace.candidate_tree and not namespace.source_tree:
+        raise UsageError(
+            "--candidate-tree says the candidate's scripts only", hint="name the baseline's too: --source-tree DIR"
+        )
+    if namespace.baseline is None and namespace.candidate is None and not namespace.candidate_tree:
+        return [_side("", common, session)]
+    sides = []
+    for label, text in specs:
+        settings = common.overlaid(parse_spec(text or "", flag=f"--{label}"))
+        if settings.parameters or settings.target != common.target:
+            raise UsageError(
+                f"--{label} {text} says more than a build and pass configs",
+                hint="for many kernels, say --baseline build=… and --candidate build=…; targets by --target",
+            )
+        sides.append(_side(label, settings, session))
+    if namespace.candidate_tree:
+        trees = (named_tree(namespace.source_tree), named_tree(namespace.candidate_tree))
+        return [replace(side, tree=str(tree.folder)) for side, tree in zip(sides, trees, strict=True)]
+    refuse_same(sides[0].build, sides[1].build, session.workspace)
+    return sides
+
+
+def _side(label: str, settings: Settings, session: Session) -> Side:
+    build = session.store.get(settings.build)
+    return Side(label, build, content_digest(build, session.workspace), settings)
+
+
+def manifest_of(namespace: argparse.Namespace, session: Session, side: Side) -> Manifest:
+    """What is asked for: the corpus or part of it, or scripts of the user's own."""
+    targets = tuple(normal_label(item.strip()) for item in (namespace.target or "").split(",") if item.strip())
+    for target in targets:
+        parse_target(target)
+    if namespace.run:
+        targets = (_target_to_run(targets),)
+    # Of two trees a script is one of theirs, whatever lies in the current folder.
+    own = [
+        Path(name)
+        for name in namespace.kernels
+        if is_script(name) and Path(name).is_file() and not namespace.candidate_tree
+    ]
+    names = [name for name in namespace.kernels if Path(name) not in own]
+    entries = [
+        Entry(path.name, target, str(path.resolve().parent))
+        for path in own
+        for target in targets or (default_target(),)
+    ]
+    if names or namespace.corpus or not own:
+        tree = _tree(namespace, session, side) if _needs_tree(namespace, names) else None
+        other = named_tree(namespace.candidate_tree).folder if namespace.candidate_tree else None
+        entries += make_manifest(tree, targets, names, other_tree=other).entries
+    return Manifest(tuple(entries))
+
+
+def _target_to_run(targets: Sequence[str]) -> str:
+    """What scripts are run for: this machine's GPU, or its CPU where that was asked for.
+
+    Raises
+    ------
+    UsageError
+        If another target was asked for.
+    EnvironmentProblem
+        If there is no GPU.
+    """
+    if targets in (("c",), ("llvm",)):
+        return targets[0]
+    gpu = find_gpu()
+    if gpu is None:
+        raise EnvironmentProblem(
+            "--run needs a GPU, and this machine has none",
+            hint="leave --run out: scripts then run on stand-ins; or --target c, if they compile for the CPU",
+        )
+    if targets not in ((), (gpu.target,)):
+        raise UsageError(
+            f"--run runs on this machine's {gpu.name} ({gpu.target}), not on {', '.join(targets)}",
+            hint="leave --run out to lower for another target",
+        )
+    return gpu.target
+
+
+def _needs_tree(namespace: argparse.Namespace, names: Sequence[str]) -> bool:
+    from scaffold.kernels.catalog import zoo_names
+
+    return namespace.corpus or bool(namespace.source_tree) or any(name not in zoo_names() for name in names)
+
+
+def _tree(namespace: argparse.Namespace, session: Session, side: Side) -> Path:
+    if namespace.source_tree:
+        return named_tree(namespace.source_tree).folder
+    found = tree_of(side.build, session.workspace, session.progress)
+    if found.note:
+        session.progress.say(found.note)
+    return found.folder
+
+
+def task_of(entry: Entry, side: Side, namespace: argparse.Namespace, session: Session) -> LowerTask:
+    return LowerTask(
+        entry=replace(entry, tree=side.tree) if entry.is_script and side.tree else entry,
+        build=side.build,
+        content=side.content,
+        workspace=str(session.workspace.root),
+        timeout_s=namespace.timeout or _TIMEOUT_S,
+        pass_configs=tuple(sorted(side.settings.pass_configs.items())),
+        argv=tuple(shlex.split(namespace.script_args)) if entry.is_script else (),
+        packages=lend_to_scripts(session.workspace.cache) if entry.is_script else (),
+        real=namespace.run and entry.is_script,
+    )
