@@ -1,9 +1,9 @@
-"""Does this checkout show it? [BugFix][Testing] Key the perf-regression cache by the content of dirty files.
+"""Does this checkout show it? [BugFix][Testing] Key the perf cache by the content of dirty files.
 
-``python repro.py CHECKOUT``: runs CHECKOUT/maint/scripts/run_current_regression.py twice in a repository made for it,
-whose one benchmark reports the latency written in kernel.py, with two different edits of kernel.py. It says one line
-and exits with 0 where the second run reports the latency of the second edit, 1 where it does not, 2 where that cannot
-be told.
+``python repro.py [CHECKOUT]`` (else the folder that SCAFFOLD_TREE names, else the current one): runs its
+maint/scripts/run_current_regression.py twice in a repository made for it, whose one benchmark reports the latency
+written in kernel.py, with two different edits of kernel.py. It says one line and exits with 0 where the second run
+reports the latency of the second edit, 1 where it does not, 2 where that cannot be told.
 """
 
 import json
@@ -41,7 +41,8 @@ def said(code: int, line: str) -> int:
 
 
 def main() -> int:
-    script = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve() / "maint/scripts/run_current_regression.py"
+    tree = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SCAFFOLD_TREE") or "."
+    script = Path(tree).resolve() / "maint/scripts/run_current_regression.py"
     if not script.is_file():
         return said(2, f"cannot tell: there is no {script.name} below the folder given")
     with tempfile.TemporaryDirectory() as folder:

@@ -171,15 +171,19 @@ def _report(
 
 
 def _headline(steps: Sequence[StepRecord], ran: Sequence[StepRecord], looks: Sequence[StepRecord]) -> str:
+    """How many of the steps that say something of this change have a result, and which to look at."""
+    due = [step for step in steps if not step.not_run or step.cannot]
     if not ran:
-        return f"nothing to show: {steps[0].step} not run: {steps[0].not_run}" if steps else "nothing to show"
-    count = f"all {len(steps)}" if len(ran) == len(steps) > 1 else f"{len(ran)} of {len(steps)}"
-    told = f"{count} steps have a result" if len(steps) > 1 else f"{ran[0].step}: {ran[0].verdict}"
-    return told + (f"; look at {', '.join(step.step for step in looks)}" if looks and len(steps) > 1 else "")
+        why = due[0] if due else steps[0] if steps else None
+        return f"nothing to show: {why.step}: {why.not_run}" if why else "nothing to show"
+    if len(due) == 1:
+        return f"{ran[0].step}: {ran[0].verdict}"
+    count = f"all {len(due)}" if len(ran) == len(due) else f"{len(ran)} of {len(due)}"
+    return f"{count} steps have a result" + (f"; look at {', '.join(step.step for step in looks)}" if looks else "")
 
 
 def _row(step: StepRecord, kept: bool) -> StepRow:
-    return StepRow(step.step, step.verdict, step.finding, step.not_run, kept, step.commands)
+    return StepRow(step.step, step.verdict, step.finding, step.not_run, kept, step.commands, step.cannot)
 
 
 def _post(current: Current, brought: Brought, folder: Path) -> tuple[str, ...]:

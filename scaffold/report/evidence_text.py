@@ -49,10 +49,12 @@ def print_evidence(report: EvidenceReport, console: Console) -> None:
 
 
 def _sign(row: StepRow) -> str:
-    return "-" if row.not_run else "!" if row.finding else "+"
+    if row.not_run:
+        return "?" if row.cannot else "-"
+    return "!" if row.finding else "+"
 
 
 def _said(row: StepRow) -> Text:
     if row.not_run:
-        return Text(f"not run: {row.not_run}", style="dim")
+        return Text(f"{'not run' if row.cannot else 'does not apply'}: {row.not_run}", style="dim")
     return Text(row.verdict + (" (up to date)" if row.kept else ""))

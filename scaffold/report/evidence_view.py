@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StepRow:
-    """One step: its verdict, or why it was not run; ``kept`` where it was up to date."""
+    """One step: its verdict, or why it was not run; ``kept`` where it was up to date.
+
+    ``cannot`` tells what could be run elsewhere, or with what is missing here, from what says nothing of this change.
+    """
 
     step: str
     verdict: str
@@ -15,6 +18,7 @@ class StepRow:
     not_run: str
     kept: bool
     commands: tuple[str, ...] = ()
+    cannot: bool = False
 
 
 @dataclass(frozen=True)

@@ -336,7 +336,9 @@ def test_a_repro_runs_in_the_tree_of_its_side(checkout: Path, tmp_path: Path, as
     record = read_evidence(draft)
     assert record
     assert record.steps["repro"].verdict == "reproduces on the base, not with the change"
-    assert "base:        reproduces: it is 1" in draft.body.read_text()
+    body = draft.body.read_text()
+    assert "base:        reproduces: it is 1" in body
+    assert f"<summary>repro.py</summary>\n\n```python\n{TREE_REPRO.strip()}\n```" in body, "a reader has no other copy"
     assert not list((tmp_path / "workspace" / "tmp").iterdir())
     draft.repro.write_text("print('nothing of use')\nraise SystemExit(3)\n")
     assert evidence(checkout, "--only", "repro") == 0

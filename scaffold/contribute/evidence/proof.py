@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from scaffold.report.bench_markdown import render_bench_markdown
 from scaffold.report.bench_view import BenchReport
 from scaffold.report.corpus_markdown import render_corpus_markdown
 from scaffold.report.corpus_view import CorpusReport, SurveyReport
+from scaffold.report.markup import fence
 from scaffold.report.profile_markdown import render_profile_markdown
 from scaffold.report.profile_view import ProfileReport
 
@@ -24,6 +26,16 @@ _LONGEST_REASON = 160
 _TREE = re.compile(r"(, )?scripts of [^,]*")
 #: Characters of one report: the whole description may have 65,536.
 _MOST_CHARACTERS = 12_000
+
+
+def repro_proof(before: str, now: str, program: Path) -> str:
+    """What it said on either side, and the program itself, folded: a reader has no other way to it."""
+    text = program.read_text(encoding="utf-8", errors="replace").strip("\n")
+    mark = fence(text.splitlines())
+    said = f"```\nbase:        {before}\nwith change: {now}\n```"
+    if len(text) > _MOST_CHARACTERS:
+        return said
+    return f"{said}\n\n<details><summary>{program.name}</summary>\n\n{mark}python\n{text}\n{mark}\n\n</details>"
 
 
 def tests_proof(both: TestsOnBoth) -> str:

@@ -8,6 +8,7 @@ from scaffold.builds.build import Build
 from scaffold.builds.probing import own_folder
 from scaffold.builds.process import probe_environment, run_logged
 from scaffold.contribute.evidence.model import StepRecord
+from scaffold.contribute.evidence.proof import repro_proof
 from scaffold.contribute.evidence.testing import lay_out
 from scaffold.contribute.evidence.work import Work, found, needless
 
@@ -37,7 +38,7 @@ def run_repro(work: Work, record: StepRecord) -> StepRecord:
         record,
         verdict=verdict,
         finding=not (shows and gone),
-        proof=f"```\nbase:        {before}\nwith change: {now}\n```",
+        proof=repro_proof(before, now, work.draft.repro),
         commands=("python repro.py",),
         details={"reproduces_on_base": shows, "reproduces_now": now.startswith(_REPRODUCES)},
     )

@@ -115,7 +115,8 @@ def _one(step: Step, work: Work, key: str) -> StepRecord:
         done = run_step(step, work, key)
     except ScaffoldError as error:
         done = StepRecord(step=step, key=key, at=time.time(), not_run=error.message, cannot=True)
-    work.progress.say(f"{step}: {done.verdict or f'not run: {done.not_run}'}")
+    missing = f"{'not run' if done.cannot else 'does not apply'}: {done.not_run}"
+    work.progress.say(f"{step}: {done.verdict or missing}")
     return done
 
 
