@@ -6,6 +6,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from scaffold.builds.workspace import Workspace
@@ -24,6 +25,7 @@ from scaffold.cli.options import (
 )
 from scaffold.contribute.body import fit_body, unwritten
 from scaffold.contribute.current import Current, current_pull_request
+from scaffold.contribute.draft import Draft, write_draft
 from scaffold.contribute.evidence.model import STEPS, StepRecord
 from scaffold.contribute.evidence.run import Asked, Brought, bring, wanted_steps
 from scaffold.contribute.impact import Hit, Impact, impact_of
@@ -50,8 +52,8 @@ def run(argv: Sequence[str]) -> int:
     asked = Asked(
         only=tuple(namespace.only),
         again=namespace.again,
-        baseline=namespace.baseline or "",
-        candidate=namespace.candidate or "",
+        baseline=_build(namespace.baseline, current.draft.baseline),
+        candidate=_build(namespace.candidate, current.draft.candidate),
         corpus=namespace.corpus,
         timeout_s=namespace.timeout,
         torch=namespace.torch,
@@ -61,9 +63,20 @@ def run(argv: Sequence[str]) -> int:
         _emit(_planned(current, impact, asked, argv), output)
         return int(ExitCode.OK)
     brought = bring(current.draft, current.change, current.kind, asked, workspace, progress)
+    _remember(current.draft, asked)
     images = _post(current, brought, Path(namespace.post_image)) if namespace.post_image else ()
-    _emit(_report(current, brought, namespace, images), output)
+    _emit(_report(current, brought, asked, namespace, images), output)
     return exit_for(finding=namespace.check and any(step.finding for step in brought.record.steps.values()))
+
+
+def _build(given: str | None, remembered: str) -> str:
+    return remembered if given is None else given
+
+
+def _remember(draft: Draft, asked: Asked) -> None:
+    """Keep the builds that were compared: asked again without them, it would compile others and find all stale."""
+    if (draft.baseline, draft.candidate) != (asked.baseline, asked.candidate):
+        write_draft(replace(draft, baseline=asked.baseline, candidate=asked.candidate))
 
 
 def _parser() -> Parser:
@@ -83,8 +96,12 @@ def _parser() -> Parser:
         default="zoo",
         help="other kernels: the kit's, upstream's examples for several GPUs too, none (default: zoo)",
     )
-    group.add_argument("--baseline", metavar="BUILD", help="instead of the revision the branch left upstream at")
-    group.add_argument("--candidate", metavar="BUILD", help="instead of the checkout as it is")
+    group.add_argument(
+        "--baseline",
+        metavar="BUILD",
+        help="instead of the revision the branch left upstream at; kept in pr.toml ('' to forget it)",
+    )
+    group.add_argument("--candidate", metavar="BUILD", help="instead of the checkout as it is; kept in pr.toml")
     group.add_argument("--torch", metavar="T", help="PyTorch of a new build: auto, cpu, or a pip requirement")
     group.add_argument("--timeout", metavar="SECONDS", type=amount, default=600.0, help="of one test or the repro")
     group.add_argument("--impact", action="store_true", help="say what the change touches and why, and stop")
@@ -142,6 +159,7 @@ def _impact_lines(impact: Impact) -> tuple[Line, ...]:
 def _report(
     current: Current,
     brought: Brought,
+    asked: Asked,
     namespace: argparse.Namespace,
     images: Sequence[str],
 ) -> EvidenceReport:
@@ -149,7 +167,9 @@ def _report(
     looks = [step for step in steps if step.finding]
     ran = [step for step in steps if not step.not_run]
     told = _headline(steps, ran, looks)
-    notes = [f"up to date, not run again: {', '.join(brought.kept)}"] if brought.kept else []
+    chosen = [f"{side} {name}" for side, name in (("baseline", asked.baseline), ("candidate", asked.candidate)) if name]
+    notes = [f"compared, until pr.toml says otherwise: {', '.join(chosen)}"] if chosen else []
+    notes += [f"up to date, not run again: {', '.join(brought.kept)}"] if brought.kept else []
     notes += [f"the description has no place for: {', '.join(brought.homeless)}"] if brought.homeless else []
     body = current.draft.body.read_text(encoding="utf-8") if current.draft.body.is_file() else ""
     _, cut = fit_body(body)

@@ -3,7 +3,7 @@
 ::
 
     workspace/contributions/fix-short-fragment/
-      pr.toml      kind, title, branch, kernels, targets, baseline: yours to edit, comments are kept
+      pr.toml      kind, title, branch, kernels, targets, builds to compare: yours to edit, comments are kept
       body.md      the description, with sections that ``evidence`` fills and sections that are yours
       repro.py     the smallest program that shows it
       evidence/    what was run, and what it said
@@ -41,6 +41,8 @@ class Draft:
         What the branch goes to: ``upstream/main``.
     kernels, targets
         What evidence compares: kernels of the zoo, ``path.py::function`` or scripts, and target labels.
+    baseline, candidate
+        Builds evidence compares; empty for the revision the branch left upstream at, and the checkout as it is.
     files
         Role -> paths in the checkout that were written for it.
     answers
@@ -57,6 +59,8 @@ class Draft:
     subsystem: str = ""
     kernels: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    baseline: str = ""
+    candidate: str = ""
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
 
@@ -116,6 +120,8 @@ def read_draft(folder: Path) -> Draft:
             subsystem=str(document.get("subsystem", "")),
             kernels=tuple(map(str, document.get("kernels", ()))),
             targets=tuple(map(str, document.get("targets", ()))),
+            baseline=str(document.get("baseline", "")),
+            candidate=str(document.get("candidate", "")),
             files={role: tuple(map(str, paths)) for role, paths in document.get("files", {}).items()},
             answers={str(name): str(answer) for name, answer in document.get("answers", {}).items()},
         )
@@ -143,6 +149,8 @@ def write_draft(draft: Draft) -> None:
         "subsystem": draft.subsystem,
         "kernels": list(draft.kernels),
         "targets": list(draft.targets),
+        "baseline": draft.baseline,
+        "candidate": draft.candidate,
         "files": {role: list(paths) for role, paths in draft.files.items()},
         "answers": dict(draft.answers),
     }

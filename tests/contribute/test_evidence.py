@@ -16,7 +16,7 @@ from verbs import run_verb
 from scaffold.builds.build import Build
 from scaffold.builds.workspace import Workspace
 from scaffold.contribute.change import read_change
-from scaffold.contribute.draft import Draft, all_drafts
+from scaffold.contribute.draft import Draft, all_drafts, read_draft
 from scaffold.contribute.evidence import run as run_module
 from scaffold.contribute.evidence import testing
 from scaffold.contribute.evidence import work as work_module
@@ -236,6 +236,27 @@ def test_only_what_is_stale_is_run_again(checkout: Path, tmp_path: Path, asked: 
     assert again
     assert again.steps["tests"].at > first.steps["tests"].at
     assert again.steps["tests"].finding
+
+
+def test_the_builds_that_were_compared_are_kept(
+    checkout: Path, tmp_path: Path, asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    draft = adopt(checkout, tmp_path)
+    with (draft.folder / "pr.toml").open("a") as file:
+        file.write("# mine\n")
+    assert evidence(checkout, "--baseline", "wheel:0.1.15", "--impact") == 0
+    assert read_draft(draft.folder).baseline == "", "what is only planned is not kept"
+    assert evidence(checkout, "--baseline", "wheel:0.1.15") == 0
+    assert read_draft(draft.folder).baseline == "wheel:0.1.15"
+    assert "# mine" in (draft.folder / "pr.toml").read_text()
+    capsys.readouterr()
+    asked.clear()
+    assert evidence(checkout) == 0
+    out = capsys.readouterr().out
+    assert "compared, until pr.toml says otherwise: baseline wheel:0.1.15" in out
+    assert "up to date, not run again: repro, tests" in out or "up to date, not run again: tests" in out
+    assert evidence(checkout, "--baseline", "") == 0
+    assert read_draft(draft.folder).baseline == ""
 
 
 def test_what_a_person_wrote_stays(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
