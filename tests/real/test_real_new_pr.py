@@ -28,6 +28,7 @@ _NOT_IN_A_RELEASE = collections.defaultdict(
     lambda: "nothing may fail",
     {"backend": "No module named 'tilelang.tpu'", "feature-op": "has no attribute 'fold_casts_casts'"},
 )
+_SCRIPT = "maint/scripts/compare_perf_regression.py"
 QUIET = Progress(verbosity=-1)
 
 
@@ -47,7 +48,7 @@ def checkout(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", [*kinds(), f"bugfix --script {_SCRIPT}"])
 def test_what_a_kind_writes_passes_upstreams_hooks_and_runs(
     kind: str,
     checkout: Path,
@@ -57,13 +58,17 @@ def test_what_a_kind_writes_passes_upstreams_hooks_and_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    kind, *more = kind.split()
     git(checkout, "reset", "-q", "--hard")
     git(checkout, "clean", "-q", "-fd")
     git(checkout, "switch", "-q", "main")
     drafts = tmp_path / "drafts"
     monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(drafts))
     common = ("--checkout", str(checkout))
-    assert run_verb("new-pr", kind, *common, "--yes", "--json", "--title", "fold casts of casts", *needed(kind)) == 0
+    assert (
+        run_verb("new-pr", kind, *common, "--yes", "--json", "--title", "fold casts of casts", *(more or needed(kind)))
+        == 0
+    )
     told = json.loads(capsys.readouterr().out)
     tests = [path for path, role in told["files"].items() if role == "test"]
     if tests:
@@ -76,7 +81,7 @@ def test_what_a_kind_writes_passes_upstreams_hooks_and_runs(
         assert both.ran or kind == "pass", both.rows
     repro = Path(told["draft"]) / "repro.py"
     if repro.is_file():
-        done = subprocess.run([newest.python, repro], capture_output=True, text=True, check=False, cwd=tmp_path)
+        done = subprocess.run([newest.python, repro], capture_output=True, text=True, check=False, cwd=checkout)
         assert (done.returncode, done.stdout.strip().splitlines()[-1][:18]) == (0, "does not reproduce"), done
     git(checkout, "add", "-A")
     git(checkout, "commit", "-q", "--allow-empty", "-m", told["title"])
