@@ -24,7 +24,6 @@ from scaffold.contribute.scratch import unpack_base
 from scaffold.corpus.manifest import PINNED, scripts_with
 from scaffold.diff.change import CHANGED
 from scaffold.kernels.catalog import zoo_names
-from scaffold.report.corpus_words import many
 from scaffold.verbs import run_verb
 
 #: Outcomes in which a user gets something else.
@@ -187,7 +186,7 @@ def compare_corpus(work: Work, record: StepRecord) -> StepRecord:
     targets = list(dict.fromkeys(row["target"] for row in document["kernels"]))
     return found(
         record,
-        verdict=f"{document['headline']} ({many(kernels, 'kernel')}, {', '.join(targets)})",
+        verdict=f"{document['headline']} ({', '.join(targets)})",
         finding=differs > 0,
         proof=corpus_proof(said.document, "Every kernel"),
         commands=(typed("tir-diff", words, {str(work.change.root): "."}),),
