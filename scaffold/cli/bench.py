@@ -252,9 +252,15 @@ def _detail(build: Build, settings: Settings, session: Session) -> str:
 
 def _next(namespace: argparse.Namespace, cases: Sequence[Case]) -> str:
     if namespace.regression:
-        return command_line(
-            "bench", "--regression", *namespace.kernels, "--baseline", "build=git:main", "--candidate", "build=worktree"
+        words = ["--regression", *namespace.kernels]
+        words += ["--source-tree", namespace.source_tree] if namespace.source_tree else []
+        sides = (("--baseline", namespace.baseline), ("--candidate", namespace.candidate))
+        asked = [word for flag, text in sides if text is not None for word in (flag, text)]
+        # Timed on one side it asks for the other; timed on two, for what a description can show.
+        more = (
+            [*asked, "-o", "bench.md"] if asked else ["--baseline", "build=git:main", "--candidate", "build=worktree"]
         )
+        return command_line("bench", *words, *more)
     words = [cases[0].name if cases[0].baseline.path is None else namespace.kernels[0]]
     for item in namespace.set:
         words += ["--set", item]

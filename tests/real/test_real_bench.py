@@ -182,6 +182,7 @@ def test_upstreams_own_cases_are_timed_as_they_time_themselves(
     )
     words = ("--regression", "toy", "--source-tree", str(tmp_path), "--rounds", "8")
     report = bench(capsys, workspace, newest, *words)
+    assert f"--regression toy --source-tree {tmp_path} --baseline " in report["next_command"], "no other tree has them"
     rows = {row["kernel"]: row for row in report["rows"]}
     assert rows["toy/toy"]["arms"][0]["median_ms"] == 0.25
     assert "not positive milliseconds" in rows["toy/toy_none"]["comparisons"][0]["reason"]
