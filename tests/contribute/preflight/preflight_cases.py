@@ -72,6 +72,13 @@ TEXT = (
     Case("body-complete", "quiet", "no draft", prepare=having(with_draft=False)),
     Case("body-complete", "failed", "empty", prepare=having(body="")),
     Case("body-complete", "failed", "open", prepare=having(body=f"{BODY}<!-- write: why -->"), says="body.md:8: why"),
+    Case(
+        "body-complete",
+        "failed",
+        "open and long",
+        prepare=having(body=f"{BODY}<!-- write: {'why ' * 40}-->"),
+        says="why …",
+    ),
     Case("body-complete", "failed", "open over lines", prepare=having(body=f"{BODY}<!--write:\nwhy\n-->")),
     Case(
         "body-complete",

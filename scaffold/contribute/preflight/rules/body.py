@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from textwrap import shorten
 
 from scaffold.contribute.body import LIMIT, NOT_RUN, PLACEHOLDER
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet, warned
@@ -68,6 +69,10 @@ def find_section(body: str, *words: str) -> str | None:
     return next(filter(None, fitting), "" if fitting else None)
 
 
+def _short(what: str) -> str:
+    return shorten(what, 100, placeholder=" …")
+
+
 class BodyComplete(Rule):
     id = "body-complete"
     title = "The description is written to its end"
@@ -81,7 +86,7 @@ class BodyComplete(Rule):
             return failed("there is no description yet", fix=f"write {facts.draft.body}")
         where = facts.draft.body.name
         open_places = [
-            f"{where}:{facts.body.count(chr(10), 0, match.start()) + 1}: {' '.join(match['what'].split())[:100]}"
+            f"{where}:{facts.body.count(chr(10), 0, match.start()) + 1}: {_short(match['what'])}"
             for match in PLACEHOLDER.finditer(facts.body)
         ]
         if open_places:
