@@ -529,6 +529,18 @@ def test_changed_examples_are_lowered_on_both_sides_and_new_ones_on_one(
     assert lines["example", HELPER] == "changed on fix/value"
 
 
+def test_what_a_changed_example_gains_is_not_known(
+    with_examples: Path, tmp_path: Path, compared: list[list[str]]
+) -> None:
+    command = ("new-pr", "perf", "--adopt", "--checkout", str(with_examples), "--title", "x", "--kernel", "gemm")
+    assert run_verb(*command, "--yes") == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    assert evidence(with_examples, "--only", "bench") == 0
+    body = draft.body.read_text()
+    assert "so only examples can come out differently, and these are not timed" in body.partition("## Not tested")[2]
+    assert "no kernel can" not in body
+
+
 def test_any_kind_that_shows_code_looks_at_changed_examples(with_examples: Path, checkout: Path) -> None:
     change = read_change(with_examples, "upstream/main")
     steps = {name: wanted_steps(find_kind(name), Asked(), change) for name in ("perf", "docs-fix", "example")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from textwrap import shorten
 
-from scaffold.contribute.body import LIMIT, NOT_RUN, PLACEHOLDER
+from scaffold.contribute.body import LIMIT, NOT_RUN, PLACEHOLDER, without_blocks
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet, warned
 
 #: A heading of Markdown: behind signs, above a line of them, or in bold on a line of its own.
@@ -33,6 +33,11 @@ _NEEDED = {
         "checked",
     ),
 }
+
+
+def written(body: str) -> str:
+    """What a person wrote: without the parts that evidence fills, and comments."""
+    return _COMMENT.sub("", without_blocks(body))
 
 
 def sections(body: str) -> dict[str, str]:
