@@ -204,7 +204,10 @@ def _following(plan: Plan, kind: Kind, *, made: bool) -> str:
     """What a person does first with it; ``made``: the change is there already."""
     verb = command_line("evidence", "--checkout", str(plan.draft.checkout))
     if plan.files:
-        first = next((path for path in sorted(plan.files) if plan.roles[path] == "test"), min(plan.files))
+        wanted = ("example", "test")
+        first = next(
+            (path for role in wanted for path in sorted(plan.files) if plan.roles[path] == role), min(plan.files)
+        )
         return f"edit {shlex.quote(first)}, make the change, then: {verb}"
     if not kind.evidence:
         return f"write {near(plan.draft.body)}"

@@ -103,7 +103,7 @@ def _parser() -> Parser:
     )
     group = parser.add_argument_group("which branch", "by default the draft of the branch says all of this")
     group.add_argument("--checkout", metavar="DIR", help="default: the one around this folder, else the workspace's")
-    group.add_argument("--kind", help="bugfix, feature, … (default: by title, branch and folders)")
+    group.add_argument("--kind", help="bugfix, perf, … (default: by title, branch and folders)")
     group.add_argument("--title", help="default: the subject of the first commit")
     group.add_argument("--base", metavar="REF", help="what it goes to (default: upstream/main)")
     add_output(parser, ("terminal", "markdown", "json"))

@@ -71,6 +71,11 @@ def blocks(text: str) -> dict[str, str]:
     return {match["name"]: match["text"].strip("\n") for match in _BLOCK.finditer(text)}
 
 
+def without_blocks(text: str) -> str:
+    """``text`` without the parts the kit fills."""
+    return _BLOCK.sub("", text)
+
+
 def unwritten(text: str) -> tuple[str, ...]:
     """What a person has still to write."""
     return tuple(" ".join(match["what"].split()) for match in PLACEHOLDER.finditer(text))

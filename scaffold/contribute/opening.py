@@ -158,7 +158,9 @@ def prepare(draft: Draft, change: Change, remote: Remote, *, user: str, redactor
 
 def _require_something(draft: Draft, change: Change) -> None:
     if not change.commits:
-        waiting = f"; {len(change.uncommitted)} changed files are in no commit" if change.uncommitted else ""
+        count = len(change.uncommitted)
+        told = "1 changed file is" if count == 1 else f"{count} changed files are"
+        waiting = f"; {told} in no commit" if count else ""
         raise UsageError(
             f"{change.branch} has no commit that {draft.base_ref} does not have{waiting}",
             hint="commit your change: git add -A && git commit",

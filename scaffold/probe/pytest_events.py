@@ -20,6 +20,8 @@ _MOST_LINES = 60
 _COMPILER_ERROR = re.compile(
     r"^\s*((nvcc|ptxas) fatal\b|ptxas error\b|\S+\(\d+\): (\w+ )?error\b|\S+:\d+(:\d+)?: (\w+ )?error:)"
 )
+_TRACEBACK = "Traceback (most recent call last):"
+_RAISED = re.compile(r"\s*[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b(:|$)")
 _TYPED = re.compile(r"[A-Za-z_][\w.]*:")
 
 #: The files that are written, of events and of stacks; opened when pytest starts.
@@ -110,6 +112,10 @@ def _message(report: Any) -> str:
         errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
         return (errors or lines or [""])[-1].strip()
     first = lines[0].strip() if lines else ""
+    if first.endswith(_TRACEBACK):
+        # `assert ran.returncode == 0, ran.stderr`: what a program died of is in the last line of its traceback.
+        raised = [line.strip() for line in lines[1:] if _RAISED.match(line)]
+        return raised[-1] if raised else first
     # A compiler that failed is told with the whole source first; what it said itself comes after.
     said = next((line.strip() for line in lines[1:] if _COMPILER_ERROR.search(line)), "")
     return f"{first.partition(':')[0]}: {said}" if said and _TYPED.match(first) else said or first

@@ -17,11 +17,13 @@ from scaffold.builds.build import Build
 from scaffold.builds.workspace import Workspace
 from scaffold.contribute.change import read_change
 from scaffold.contribute.draft import Draft, all_drafts, read_draft
+from scaffold.contribute.evidence import proof as proof_module
 from scaffold.contribute.evidence import run as run_module
 from scaffold.contribute.evidence import testing
 from scaffold.contribute.evidence import work as work_module
-from scaffold.contribute.evidence.model import SideRecord
+from scaffold.contribute.evidence.model import EvidenceRecord, SideRecord, StepRecord
 from scaffold.contribute.evidence.run import Asked, wanted_steps
+from scaffold.contribute.evidence.sections import fill_sections
 from scaffold.contribute.evidence.sides import Sides, names_of
 from scaffold.contribute.evidence.steps import judge
 from scaffold.contribute.evidence.store import read_evidence, read_not_run, read_results
@@ -266,7 +268,9 @@ def test_what_a_person_wrote_stays(checkout: Path, tmp_path: Path, asked: list[s
     assert "Mine, ünchanged." in draft.body.read_text()
 
 
-def test_a_change_of_nothing_that_is_built_compares_no_code(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
+def test_a_change_of_nothing_that_is_built_compares_no_code(
+    checkout: Path, tmp_path: Path, asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     git(checkout, "checkout", "-q", "--", VALUE)
     draft = adopt(checkout, tmp_path)
     assert evidence(checkout) == 0
@@ -276,6 +280,27 @@ def test_a_change_of_nothing_that_is_built_compares_no_code(checkout: Path, tmp_
     assert record.steps["corpus"].not_run.startswith("no file that TileLang is built of")
     change = read_change(checkout, "upstream/main")
     assert len(set(names_of(change, generates=False, baseline="", candidate=""))) == 1
+    draft.body.write_text(draft.body.read_text().replace("<!-- evidence: ir -->", ""))
+    capsys.readouterr()
+    assert evidence(checkout) == 0
+    assert "no place for" not in capsys.readouterr().out, "there is nothing to say of it"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (0, 59, "1970-01-01 00:00"),
+        (0, 3600, "1970-01-01 00:00 to 01:00"),
+        (0, 90_000, "1970-01-01 00:00 to 1970-01-02 01:00"),
+    ],
+)
+def test_when_it_was_measured_is_said_once(
+    first: float, last: float, said: str, checkout: Path, tmp_path: Path
+) -> None:
+    steps = {"repro": StepRecord(step="repro", key="", at=first), "tests": StepRecord(step="tests", key="", at=last)}
+    record = EvidenceRecord(branch="", base="", head="", steps=steps)
+    filled = fill_sections(record, find_kind("bugfix"), adopt(checkout, tmp_path))
+    assert f"- measured {said} UTC" in filled["environment"].splitlines()
 
 
 def test_a_change_of_docs_alone_runs_its_step_and_makes_no_build(
@@ -295,6 +320,22 @@ def test_a_change_of_docs_alone_runs_its_step_and_makes_no_build(
     assert record
     assert list(record.steps) == ["docs"]
     assert record.baseline is None
+
+
+def test_docs_that_preflight_built_are_told_as_they_came_out(
+    checkout: Path, tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = [{"id": "docs-build", "word": "passed", "message": "1 page changed (built before)", "places": []}]
+    said = Said(json.dumps({"checks": checks}).encode())
+    monkeypatch.setattr(work_module, "ask_verb", lambda *given: said)
+    git(checkout, "checkout", "-q", "--", VALUE, TEST)
+    (checkout / "docs/index.md").write_text("# TileLang, mended\n")
+    assert run_verb("new-pr", "docs-fix", "--adopt", "--checkout", str(checkout), "--title", "mend it", "--yes") == 0
+    assert evidence(checkout) == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    body = draft.body.read_text()
+    assert "Documentation: builds, 1 page changed\n" in body
+    assert "_nothing that is asked of this kind of change_" in body.partition("## Not tested")[2]
 
 
 def test_check_fails_where_a_reader_should_look(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
@@ -408,6 +449,17 @@ def test_tests_that_all_fail_on_both_sides_are_not_known_to_pass() -> None:
     assert (details["passes_now"], details["fails_on_base"], details["reason"]) == (None, None, "needs a GPU")
 
 
+def test_tests_of_a_file_the_base_cannot_import_are_one_row() -> None:
+    why = "not collected: ModuleNotFoundError: No module named 'example'"
+    rows = [TestRow("t.py", name, "failed", "passed", why) for name in "abc"]
+    other = TestRow("t.py", "d", "failed", "skipped")
+    proof = proof_module.tests_proof(TestsOnBoth((*rows, other), frozenset()))
+    assert proof.splitlines()[2:] == [
+        f"| 3 tests | failed | passed | `{why}` |",
+        "| the other 1 | 1 failed | 1 skipped | |",
+    ]
+
+
 def test_the_description_says_that_all_own_tests_were_skipped(checkout: Path, tmp_path: Path, asked: list[str]) -> None:
     draft = adopt(checkout, tmp_path)
     skipped = "import pytest\n\n\n@pytest.mark.skip(reason='needs a Hopper')\ndef test_a():\n    pass\n"
@@ -485,10 +537,11 @@ def test_changed_examples_are_lowered_on_both_sides_and_new_ones_on_one(
     assert record
     step = record.steps["examples"]
     assert step.verdict.startswith("gemm/example_gemm.py: ")
-    assert "gemm/example_new.py, new: " in step.verdict
+    assert "gemm/example_new.py, new: 2 kernels lowered, for cuda:sm_80, cuda:sm_90a; 1 not" in step.verdict
     assert step.details["differs"] == 1
     body = draft.body.read_text()
     assert "--source-tree BASE --candidate-tree ." in body
+    assert "next: " not in body, "what comes next is for who typed it"
     assert str(tmp_path) not in body
     assert not list((tmp_path / "workspace" / "tmp").iterdir())
     capsys.readouterr()
@@ -497,6 +550,18 @@ def test_changed_examples_are_lowered_on_both_sides_and_new_ones_on_one(
     assert lines["test", "examples/gemm/test_example_gemm.py"] == "imports a changed example"
     assert lines["example", EXAMPLE] == "imports a changed example"
     assert lines["example", HELPER] == "changed on fix/value"
+
+
+def test_what_a_changed_example_gains_is_not_known(
+    with_examples: Path, tmp_path: Path, compared: list[list[str]]
+) -> None:
+    command = ("new-pr", "perf", "--adopt", "--checkout", str(with_examples), "--title", "x", "--kernel", "gemm")
+    assert run_verb(*command, "--yes") == 0
+    (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    assert evidence(with_examples, "--only", "bench") == 0
+    body = draft.body.read_text()
+    assert "so only examples can come out differently, and these are not timed" in body.partition("## Not tested")[2]
+    assert "no kernel can" not in body
 
 
 def test_any_kind_that_shows_code_looks_at_changed_examples(with_examples: Path, checkout: Path) -> None:

@@ -203,6 +203,11 @@ def test_what_is_missing_is_named_with_its_flag(checkout: Path, capsys: pytest.C
     assert "bugfix needs --title TEXT" in capsys.readouterr().err
 
 
+def test_an_example_is_edited_before_its_test(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert new_pr(checkout, "example", "--title", "Show a scan", "--topic", "scan") == 0
+    assert "next: edit examples/scan/example_show_scan.py, " in capsys.readouterr().out
+
+
 def test_without_a_kind_it_says_what_each_is_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_verb("new-pr") == 0
     out = capsys.readouterr().out

@@ -310,7 +310,7 @@ def test_a_branch_without_a_commit_has_nothing_to_open(place: Place, capsys: pyt
     place.git("reset", "-q", "--soft", "HEAD~")
     code, _, err = run(place, capsys=capsys)
     assert code == 2
-    assert "has no commit that upstream/main does not have; 1 changed files are in no commit" in err
+    assert "has no commit that upstream/main does not have; 1 changed file is in no commit" in err
     assert "git commit" in err
 
 

@@ -137,6 +137,10 @@ TESTS = """
     def broken(): raise OSError("no disk")
 
     def test_has_no_fixture(broken): pass
+
+    def test_runs_a_program():
+        said = "Traceback (most recent call last):\\n  File x\\n    1 / 0\\nZeroDivisionError: division by zero\\n"
+        assert 1 == 0, said
     """
 
 
@@ -150,6 +154,7 @@ def test_every_test_of_a_file_is_told(tmp_path: Path) -> None:
         "test_is_expected_to_fail": ("skipped", "failed as expected: known"),
         "test_lacks_a_package": ("not run", "needs surely_not_here, which wheel:9.9.9 does not have"),
         "test_has_no_fixture": ("failed", "in setup: OSError: no disk"),
+        "test_runs_a_program": ("failed", "ZeroDivisionError: division by zero"),
     }
     failed = next(outcome for outcome in result.outcomes if outcome.test == "test_fails_for_two[2]")
     assert "assert x == 1" in failed.tail

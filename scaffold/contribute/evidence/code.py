@@ -142,12 +142,20 @@ def _new_examples(work: Work, record: StepRecord, scripts: Sequence[str]) -> Ste
     missed = sum(bool(entry["why_missing"]) for entry in document["entries"])
     return found(
         record,
-        verdict=f"{_few(scripts)}, new: {document['headline']}",
+        verdict=f"{_few(scripts)}, new: {_captured(kernels, failed, missed, document['entries'])}",
         finding=bool(failed or missed),
         proof=survey_proof(said.document),
         commands=(typed("tir-diff", [*words, *tree], {str(work.change.root): "."}),),
         details={"differs": 0, "kernels": len(kernels)},
     )
+
+
+def _captured(kernels: Sequence[Any], failed: int, missed: int, entries: Sequence[Any]) -> str:
+    """``2 kernels lowered, for cuda:sm_80, cuda:sm_90a``: an entry is one script for one target."""
+    targets = ", ".join(dict.fromkeys(entry["target"] for entry in entries))
+    told = f"{many(len(kernels) - failed, 'kernel')} lowered" + (f", for {targets}" if targets else "")
+    told += f"; {failed} not" if failed else ""
+    return told + ("; not every kernel was captured" if missed else "")
 
 
 def _few(scripts: Sequence[str]) -> str:

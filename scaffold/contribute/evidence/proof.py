@@ -22,8 +22,11 @@ from scaffold.report.profile_view import ProfileReport
 #: Tests named one by one; the rest is counted.
 _MOST_ROWS = 20
 _LONGEST_REASON = 160
+_NOT_COLLECTED = "not collected: "
 #: Where a side's scripts lay: a folder of this machine, and gone.
 _TREE = re.compile(r"(, )?scripts of [^,]*")
+#: What comes next, of a report in Markdown and of one as a terminal shows it.
+_ADVICE = re.compile(r"\n+(<sub>)?next: .*$", re.MULTILINE)
 #: Characters of one report: the whole description may have 65,536.
 _MOST_CHARACTERS = 12_000
 
@@ -44,21 +47,28 @@ def tests_proof(both: TestsOnBoth) -> str:
 
 
 def _file_proof(path: str, both: TestsOnBoth) -> str:
+    in_file = [row for row in both.rows if row.path == path]
     telling = [row for row in (*both.broken, *both.mended, *both.failing_on_both) if row.path == path]
-    others = [row for row in both.rows if row.path == path and row not in telling]
+    others = [row for row in in_file if row not in telling]
     lines = [f"| {_code(path)} | base | with the change | |", "|---|---|---|---|"]
+    # A file the base does not have, or cannot import: each of its tests fails there in the same way.
+    alike = [row for row in telling if row.reason.startswith(_NOT_COLLECTED) and row.reason == telling[0].reason]
+    if len(alike) > 1 and len({(row.baseline, row.candidate) for row in alike}) == 1:
+        lines.append(_row(alike[0], f"{len(alike)} tests"))
+        telling = [row for row in telling if row not in alike]
     lines += [_row(row) for row in telling[:_MOST_ROWS]]
     if len(telling) > _MOST_ROWS:
         lines.append(f"| {len(telling) - _MOST_ROWS} more | | | |")
     if others:
-        word = "the other" if telling else "all"
+        word = "the other" if len(others) < len(in_file) else "all"
         lines.append(f"| {word} {len(others)} | {_counted(others, 0)} | {_counted(others, 1)} | |")
     return "\n".join(lines)
 
 
-def _row(row: TestRow) -> str:
+def _row(row: TestRow, name: str = "") -> str:
     reason = " ".join(row.reason.split())[:_LONGEST_REASON]
-    return f"| {_code(row.test or 'the file')} | {row.baseline} | {row.candidate} | {_code(reason) if reason else ''} |"
+    name = name or _code(row.test or "the file")
+    return f"| {name} | {row.baseline} | {row.candidate} | {_code(reason) if reason else ''} |"
 
 
 def _counted(rows: Sequence[TestRow], side: int) -> str:
@@ -121,4 +131,4 @@ def _folded(title: str, text: str) -> str:
 
 def _without_advice(text: str) -> str:
     """A verb's report without its last line, which is for who typed it."""
-    return "\n".join(line for line in text.strip().splitlines() if not line.startswith("<sub>next:")).strip()
+    return _ADVICE.sub("", text).strip()

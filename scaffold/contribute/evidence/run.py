@@ -15,7 +15,7 @@ from scaffold.contribute.body import fill
 from scaffold.contribute.change import Change
 from scaffold.contribute.draft import Draft
 from scaffold.contribute.evidence.model import STEPS, EvidenceRecord, StepRecord
-from scaffold.contribute.evidence.sections import fill_sections
+from scaffold.contribute.evidence.sections import fill_sections, parts_without_result
 from scaffold.contribute.evidence.sides import make_sides, names_of, record_of
 from scaffold.contribute.evidence.steps import run_step
 from scaffold.contribute.evidence.store import full_key, read_evidence, with_step, write_evidence
@@ -137,8 +137,9 @@ def fill_body(
     text, homeless = fill(before, filled)
     if text != before:
         write_atomically(draft.body, text.encode())
-    # A part the kind's own description never had is not missed.
-    return tuple(name for name in homeless if name in parts_of(kind)), joined(all_redactions)
+    # A part the kind's own description never had is not missed, nor is one that nothing was found for.
+    missed = parts_of(kind) - parts_without_result(record)
+    return tuple(name for name in homeless if name in missed), joined(all_redactions)
 
 
 def _kernel_files(draft: Draft) -> Iterator[tuple[str, str]]:

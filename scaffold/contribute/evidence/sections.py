@@ -21,6 +21,7 @@ _TITLES: dict[Step, str] = {
 }
 #: Steps in which TileLang lowers kernels.
 _OF_CODE: tuple[Step, ...] = ("tir-diff", "examples", "corpus", "bench", "profile")
+_NOTHING_LEFT = "_nothing that is asked of this kind of change_"
 _PARTS: dict[str, tuple[Step, ...]] = {
     "validation": ("repro", "tests", "docs"),
     "ir": ("tir-diff", "examples", "corpus"),
@@ -34,8 +35,17 @@ def fill_sections(record: EvidenceRecord, kind: Kind, draft: Draft) -> dict[str,
     filled = {name: _part(record, wanted) for name, wanted in _PARTS.items() if _concerns(wanted, record, kind)}
     filled["summary"] = "\n".join(_summary(steps)) or "_nothing could be run here_"
     filled["environment"] = "\n".join(_environment(record))
-    filled["not-tested"] = "\n".join(_not_tested(record, kind, draft))
+    filled["not-tested"] = "\n".join(_not_tested(record, kind, draft)) or _NOTHING_LEFT
     return filled
+
+
+def parts_without_result(record: EvidenceRecord) -> frozenset[str]:
+    """The parts none of whose steps applies to this change: ``ir`` where no kernel can come out differently."""
+    return frozenset(
+        name
+        for name, wanted in _PARTS.items()
+        if all(record.steps[step].not_run and not record.steps[step].cannot for step in wanted if step in record.steps)
+    )
 
 
 def _summary(steps: list[StepRecord]) -> Iterator[str]:
@@ -85,8 +95,15 @@ def _environment(record: EvidenceRecord) -> Iterator[str]:
     yield from (f"- {line}{lowered}" for line in record.machine)
     times = [step.at for step in record.steps.values() if not step.not_run]
     if times:
-        first, last = time.gmtime(min(times)), time.gmtime(max(times))
-        yield f"- measured {time.strftime('%Y-%m-%d %H:%M', first)} to {time.strftime('%H:%M', last)} UTC"
+        yield f"- measured {_span(min(times), max(times))} UTC"
+
+
+def _span(first: float, last: float) -> str:
+    """``2026-11-26 16:36 to 16:40``; of the end only what differs from the start."""
+    (day, start), (last_day, end) = (time.strftime("%Y-%m-%d %H:%M", time.gmtime(at)).split() for at in (first, last))
+    if (day, start) == (last_day, end):
+        return f"{day} {start}"
+    return f"{day} {start} to {end if day == last_day else f'{last_day} {end}'}"
 
 
 def _ran_on_gpu(record: EvidenceRecord) -> bool:

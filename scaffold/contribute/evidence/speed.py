@@ -15,7 +15,7 @@ from scaffold.report.bench_view import FINDINGS
 def compare_times(work: Work, record: StepRecord) -> StepRecord:
     """The kernels of the draft, timed on both sides; for the host where its targets have that and there is no GPU."""
     if reason := work.no_difference:
-        return needless(record, reason)
+        return _not_timed(work, record, reason)
     if not work.draft.kernels:
         return impossible(record, NO_KERNEL)
     if find_gpu() is None and "c" not in work.draft.targets:
@@ -42,7 +42,7 @@ def compare_times(work: Work, record: StepRecord) -> StepRecord:
 def compare_profiles(work: Work, record: StepRecord) -> StepRecord:
     """The vendor's profiler on the first kernel of the draft, on both sides."""
     if reason := work.no_difference:
-        return needless(record, reason)
+        return _not_timed(work, record, reason)
     if not work.draft.kernels:
         return impossible(record, NO_KERNEL)
     if find_gpu() is None:
@@ -57,3 +57,10 @@ def compare_profiles(work: Work, record: StepRecord) -> StepRecord:
         proof=profile_proof(document_of(said)),
         commands=(typed("profile", words),),
     )
+
+
+def _not_timed(work: Work, record: StepRecord, reason: str) -> StepRecord:
+    """Where code cannot differ there is nothing to time; changed examples may be faster, and nobody knows."""
+    if work.impact.examples and not work.impact.generates:
+        return impossible(record, f"{reason}, and these are not timed")
+    return needless(record, reason)

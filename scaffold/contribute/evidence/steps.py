@@ -15,6 +15,7 @@ from scaffold.contribute.evidence.speed import compare_profiles, compare_times
 from scaffold.contribute.evidence.testing import TestRow, TestsOnBoth, run_on_both
 from scaffold.contribute.evidence.work import Work, document_of, found, impossible, needless
 from scaffold.contribute.kinds import Step
+from scaffold.contribute.preflight.rules.docs import BUILT_BEFORE
 
 _MOST_TESTS = 8
 
@@ -87,10 +88,12 @@ def _docs(work: Work, record: StepRecord) -> StepRecord:
     if said.missing or not rows or rows[0]["word"] in ("unknown", "quiet"):
         why = said.missing or (rows[0]["message"] if rows else "the documentation was not built")
         return impossible(record, why)
+    # That preflight had built this state already is no reader's business.
+    message = str(rows[0]["message"]).removesuffix(BUILT_BEFORE)
     places = "\n".join(str(place).replace("```", "'''") for place in rows[0]["places"])
     return found(
         record,
-        verdict=f"{'builds' if rows[0]['word'] == 'passed' else 'does not build cleanly'}: {rows[0]['message']}",
+        verdict=f"{'builds' if rows[0]['word'] == 'passed' else 'does not build cleanly'}, {message}",
         finding=rows[0]["word"] != "passed",
         proof=f"```\n{places}\n```" if places else "",
         commands=("pip install -r docs/requirements.txt && make -C docs html",),

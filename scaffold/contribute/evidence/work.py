@@ -51,7 +51,8 @@ class Work:
     def no_difference(self) -> str:
         """Why no code can differ, where it is so."""
         if not self.impact.generates:
-            return "no file that TileLang is built of or imports is changed, so no kernel can come out differently"
+            what = "no file that TileLang is built of or imports is changed"
+            return f"{what}, so {'only examples' if self.impact.examples else 'no kernel'} can come out differently"
         return "both sides are one build" if self.sides.same else ""
 
 

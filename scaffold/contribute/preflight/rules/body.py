@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from textwrap import shorten
 
-from scaffold.contribute.body import LIMIT, NOT_RUN, PLACEHOLDER
+from scaffold.contribute.body import LIMIT, NOT_RUN, PLACEHOLDER, without_blocks
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet, warned
 
 #: A heading of Markdown: behind signs, above a line of them, or in bold on a line of its own.
@@ -32,6 +33,11 @@ _NEEDED = {
         "checked",
     ),
 }
+
+
+def written(body: str) -> str:
+    """What a person wrote: without the parts that evidence fills, and comments."""
+    return _COMMENT.sub("", without_blocks(body))
 
 
 def sections(body: str) -> dict[str, str]:
@@ -68,6 +74,10 @@ def find_section(body: str, *words: str) -> str | None:
     return next(filter(None, fitting), "" if fitting else None)
 
 
+def _short(what: str) -> str:
+    return shorten(what, 100, placeholder=" …")
+
+
 class BodyComplete(Rule):
     id = "body-complete"
     title = "The description is written to its end"
@@ -81,7 +91,7 @@ class BodyComplete(Rule):
             return failed("there is no description yet", fix=f"write {facts.draft.body}")
         where = facts.draft.body.name
         open_places = [
-            f"{where}:{facts.body.count(chr(10), 0, match.start()) + 1}: {' '.join(match['what'].split())[:100]}"
+            f"{where}:{facts.body.count(chr(10), 0, match.start()) + 1}: {_short(match['what'])}"
             for match in PLACEHOLDER.finditer(facts.body)
         ]
         if open_places:

@@ -22,6 +22,8 @@ _MESSAGE = re.compile(r"^(?P<place>.*?\.(?:md|rst|py)(?::\d+)?): (?P<word>WARNIN
 _MOST = 20
 #: Of the last build, in the kit's workspace.
 _KEPT = "docs-answer.json"
+#: Ends the message of an answer that was kept.
+BUILT_BEFORE = " (built before)"
 
 
 class DocsBuild(Rule):
@@ -61,7 +63,7 @@ def _kept(facts: Facts, key: str) -> Answer | None:
         document = json.loads((facts.tools / _KEPT).read_bytes())
         if document["key"] != key or document["word"] not in ("passed", "warned", "failed"):
             return None
-        message = f"{document['message']} (built before)"
+        message = f"{document['message']}{BUILT_BEFORE}"
         return Answer(document["word"], message, tuple(map(str, document["places"])), str(document["fix"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
