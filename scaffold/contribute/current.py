@@ -48,5 +48,5 @@ def current_pull_request(checkout: str, workspace: Workspace) -> Current:
 def _how(root: Path, workspace: Workspace) -> str:
     others = [draft.branch for draft in all_drafts(workspace) if draft.checkout.resolve() == root.resolve()]
     if others:
-        return f"git switch {others[0]}, or start one for this branch: scripts/new_pr.py KIND --adopt"
-    return f"start one for it: scripts/new_pr.py KIND --adopt --checkout {root}"
+        return f"git switch {others[0]}, or start one for this branch: python -m scaffold new-pr KIND --adopt"
+    return f"start one for it: python -m scaffold new-pr KIND --adopt --checkout {root}"

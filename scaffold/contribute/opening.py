@@ -166,7 +166,9 @@ def _require_something(draft: Draft, change: Change) -> None:
             hint="commit your change: git add -A && git commit",
         )
     if not draft.body.is_file():
-        raise UsageError(f"{draft.body} is not there", hint="bring it back, or start anew: scripts/new_pr.py --adopt")
+        raise UsageError(
+            f"{draft.body} is not there", hint="bring it back, or start anew: python -m scaffold new-pr KIND --adopt"
+        )
 
 
 def _title(draft: Draft) -> str:

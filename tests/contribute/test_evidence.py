@@ -419,7 +419,7 @@ def rows_of(*rows: tuple[str, str, Word, Word]) -> TestsOnBoth:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([("a", "t", "failed", "passed")], "1 passed with the change, 1 of them fails on the base revision"),
+        ([("a", "t", "failed", "passed")], "1 passed with the change and fails on the base revision"),
         (
             [("a", "t", "passed", "passed"), ("a", "u", "passed", "failed")],
             "1 FAILED with the change; 1 passed with the change, and on the base revision as well",
@@ -427,13 +427,13 @@ def rows_of(*rows: tuple[str, str, Word, Word]) -> TestsOnBoth:
         ([("b", "t", "failed", "failed"), ("a", "u", "passed", "passed")], "1 fails on both sides"),
         (
             [("a", "t", "skipped", "skipped"), ("b", "u", "passed", "passed")],
-            "1 skipped, all 1 of the branch itself among them",
+            "1 skipped, the one of the branch itself among them",
         ),
         (
             [("a", "t", "passed", "passed"), ("a", "u", "failed", "failed")],
             "1 passed with the change, and on the base revision as well; 1 fails on both sides",
         ),
-        ([("a", "t", "skipped", "skipped")], "nothing ran here: 1 tests skipped (needs a GPU)"),
+        ([("a", "t", "skipped", "skipped")], "nothing ran here: 1 test skipped (needs a GPU)"),
     ],
 )
 def test_what_tests_came_to_is_said_of_each_side(rows: list[tuple[str, str, Word, Word]], said: str) -> None:
@@ -445,7 +445,7 @@ def test_what_tests_came_to_is_said_of_each_side(rows: list[tuple[str, str, Word
 
 def test_tests_that_all_fail_on_both_sides_are_not_known_to_pass() -> None:
     details, verdict = judge(rows_of(("a", "t", "failed", "failed"), ("a", "u", "skipped", "skipped")), ["a"])
-    assert verdict == "1 fails on both sides; 1 skipped, all 1 of the branch itself among them"
+    assert verdict == "1 fails on both sides; 1 skipped, the one of the branch itself among them"
     assert (details["passes_now"], details["fails_on_base"], details["reason"]) == (None, None, "needs a GPU")
 
 

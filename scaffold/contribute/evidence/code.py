@@ -24,6 +24,7 @@ from scaffold.contribute.scratch import unpack_base
 from scaffold.corpus.manifest import PINNED, scripts_with
 from scaffold.diff.change import CHANGED
 from scaffold.kernels.catalog import zoo_names
+from scaffold.report.corpus_words import many
 from scaffold.verbs import run_verb
 
 #: Outcomes in which a user gets something else.

@@ -133,7 +133,8 @@ def _not_tested(record: EvidenceRecord, kind: Kind, draft: Draft) -> Iterator[st
             yield from _skipped(step)
         elif name == "corpus" and step.details.get("what") == "zoo":
             yield "- upstream's `examples/` were not lowered on both sides: only the kit's kernels were"
-    if record.baseline and not _ran_on_gpu(record):
+    tests = record.steps.get("tests")
+    if not _ran_on_gpu(record) and (_has_code(record) or (tests and tests.details.get("skipped"))):
         yield "- nothing ran on a GPU"
     if _has_code(record):
         corpus = record.steps.get("corpus")

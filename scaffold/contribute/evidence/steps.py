@@ -16,6 +16,7 @@ from scaffold.contribute.evidence.testing import TestRow, TestsOnBoth, run_on_bo
 from scaffold.contribute.evidence.work import Work, document_of, found, impossible, needless
 from scaffold.contribute.kinds import Step
 from scaffold.contribute.preflight.rules.docs import BUILT_BEFORE
+from scaffold.report.corpus_words import many
 
 _MOST_TESTS = 8
 
@@ -56,11 +57,12 @@ def judge(both: TestsOnBoth, own: Sequence[str]) -> tuple[dict[str, Any], str]:
         "passes_now": None if none_passes else not both.broken,
         "reason": next((row.reason for row in (both.ran or both.rows) if row.reason), "") if none_passes else "",
         "own": {word: sum(row.candidate == word for row in rows) for word in ("passed", "failed", "skipped")},
+        "skipped": sum(row.candidate == "skipped" for row in both.rows),
         "own_reason": next((row.reason for row in rows if row.candidate == "skipped"), ""),
     }
-    skipped = sum(row.candidate == "skipped" for row in both.rows)
+    skipped = details["skipped"]
     if nothing:
-        return details, f"nothing ran here: {skipped} tests skipped ({details['reason'] or 'no reason given'})"
+        return details, f"nothing ran here: {many(skipped, 'test')} skipped ({details['reason'] or 'no reason given'})"
     return details, "; ".join(_words(both, rows, skipped))
 
 
@@ -68,15 +70,25 @@ def _words(both: TestsOnBoth, own: Sequence[TestRow], skipped: int) -> list[str]
     words = [f"{len(both.broken)} FAILED with the change"] if both.broken else []
     passed, mended = sum(row.candidate == "passed" for row in both.rows), len(both.mended)
     if passed:
-        on_base = f"{mended} of them {'fails' if mended == 1 else 'fail'} on the base revision"
-        words.append(f"{passed} passed with the change, {on_base if mended else 'and on the base revision as well'}")
+        words.append(f"{passed} passed with the change{_on_base(passed, mended)}")
     if both.failing_on_both:
         count = len(both.failing_on_both)
         words.append(f"{count} {'fails' if count == 1 else 'fail'} on both sides")
     if skipped:
         none_ran = own and all(row.candidate == "skipped" for row in own)
-        words.append(f"{skipped} skipped" + (f", all {len(own)} of the branch itself among them" if none_ran else ""))
+        which = "the one" if len(own) == 1 else f"all {len(own)}"
+        words.append(f"{skipped} skipped" + (f", {which} of the branch itself among them" if none_ran else ""))
     return words
+
+
+def _on_base(passed: int, mended: int) -> str:
+    """What those that pass with the change do on the base."""
+    if not mended:
+        return ", and on the base revision as well"
+    verb = "fails" if mended == 1 else "fail"
+    if mended == passed:
+        return f" and {verb} on the base revision" if passed == 1 else f", all of them {verb} on the base revision"
+    return f", {mended} of them {verb} on the base revision"
 
 
 def _docs(work: Work, record: StepRecord) -> StepRecord:
