@@ -21,6 +21,7 @@ from scaffold.contribute.questions import ask_all, require_all
 from scaffold.contribute.script import read_script
 from scaffold.contribute.upstream import open_checkout, upstream_ref
 from scaffold.errors import ExitCode, UsageError
+from scaffold.kernels.catalog import load_zoo_kernel
 from scaffold.kernels.target import normal_label, parse_target
 from scaffold.report.pull_request_json import render_started_json
 from scaffold.report.pull_request_view import StartedReport
@@ -118,6 +119,9 @@ def _request(
     for target in namespace.target:
         parse_target(target)
     kernels = tuple(filter(None, answers.get("kernel", "").split(",")))
+    for kernel in kernels:
+        if ".py" not in kernel:
+            load_zoo_kernel(kernel)
     return Request(
         kind=kind,
         title=answers["title"],

@@ -473,3 +473,14 @@ def test_the_script_is_the_verb(checkout: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("~ [Docs] Mend")
+
+
+def test_a_kernel_that_is_none_is_said_before_anything_is_written(
+    checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = state(checkout)
+    words = ("--checkout", str(checkout), "--title", "Speed up the product", "--kernel", "gem", "--yes")
+    assert run_verb("new-pr", "perf", *words) == 2
+    assert "did you mean gemv, gemm" in capsys.readouterr().err
+    assert state(checkout) == before
+    assert not (tmp_path / "workspace" / "contributions").exists()
