@@ -103,9 +103,24 @@ def test_a_difference_names_its_pass_and_is_believed_after_a_second_look(farm: F
     entry = farm.script("examples/a.py", old=_trace(LATER), new=_trace(OTHER))
     (kernel,) = farm.compared(entry).kernels
     assert (kernel.change.outcome, kernel.change.first_pass) == (Outcome.DIFFERS, "tl.Vectorize")
-    assert farm.asked.count(("wheel:old", "examples/a.py")) == 2
+    # Once more on either side, and kept.
+    assert [farm.asked.count((f"wheel:{side}", "examples/a.py")) for side in ("old", "new")] == [2, 2]
     farm.compared(entry)
-    assert len(farm.asked) == 3
+    assert len(farm.asked) == 4
+
+
+def test_a_candidate_that_differs_from_itself_is_not_deterministic(farm: Farm) -> None:
+    answers = iter([_trace(OTHER), _trace(LATER)])
+    entry = farm.script("examples/a.py", old=_trace(LATER))
+    path = farm.root / "tree/examples/a.py"
+
+    def answer() -> ScriptRun:
+        return farm.run(path, next(answers))()
+
+    farm.traces["wheel:new", "examples/a.py"] = answer
+    (kernel,) = farm.compared(entry).kernels
+    assert kernel.change.outcome is Outcome.UNSTABLE
+    assert "the candidate lowered twice differs from itself" in kernel.change.note
 
 
 def test_a_baseline_that_differs_from_itself_is_not_deterministic(farm: Farm) -> None:

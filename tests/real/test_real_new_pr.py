@@ -62,6 +62,10 @@ def test_what_a_kind_writes_passes_upstreams_hooks_and_runs(
     git(checkout, "reset", "-q", "--hard")
     git(checkout, "clean", "-q", "-fd")
     git(checkout, "switch", "-q", "main")
+    # All take one title: of two of one kind, the second finds the branch of the first.
+    for branch in git(checkout, "branch", "--format=%(refname:short)").split():
+        if branch != "main":
+            git(checkout, "branch", "-q", "-D", branch)
     drafts = tmp_path / "drafts"
     monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(drafts))
     common = ("--checkout", str(checkout))
