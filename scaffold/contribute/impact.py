@@ -14,7 +14,7 @@ from scaffold.builds.passes.store import PassIndexes
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
 from scaffold.contribute.change import Change, is_test_file
-from scaffold.corpus.examples.discover import importers
+from scaffold.corpus.examples.discover import discover
 from scaffold.corpus.examples.marks import needs_of_marks
 from scaffold.corpus.examples.reading import read_file
 from scaffold.corpus.lowering import kernels_by_pass
@@ -77,7 +77,7 @@ def impact_of(change: Change, workspace: Workspace, progress: Progress, *, basel
         if is_test_file(path):
             tests.setdefault(path, f"uses {word}")
     examples = {path: f"changed on {change.branch}" for path in change.below("examples") if path.endswith(".py")}
-    for path in importers(change.root, tuple(examples)) if examples else ():
+    for path in discover(change.root).importers(examples) if examples else ():
         (tests if is_test_file(path) else examples).setdefault(path, "imports a changed example")
     for word, path in _mentions(change, names, "examples"):
         (tests if is_test_file(path) else examples).setdefault(path, f"uses {word}")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.corpus.examples.discover import Discovered, discover, importers
+from scaffold.corpus.examples.discover import Discovered, discover
 from scaffold.corpus.examples.facts import refuses
 from scaffold.corpus.examples.model import Example
 from scaffold.corpus.gpus import GpuSlot
@@ -104,9 +104,12 @@ def make_manifest(
 
 def scripts_with(tree: Path, changed: Iterable[str]) -> tuple[str, ...]:
     """Scripts of the corpus that are in ``changed`` or import one that is: ``examples/gemm/example_gemm.py``."""
-    names = set(importers(tree, changed))
-    scripts = (entry.name for entry in make_manifest(tree, ()).lowered if entry.is_script)
-    return tuple(dict.fromkeys(name for name in scripts if name in names))
+    found = discover(tree)
+    names = set(found.importers(changed))
+    # Whether a script makes kernels is read of these alone: of all of them it takes seconds.
+    those = Discovered(tuple(example for example in found.examples if example.path in names), ())
+    scripts = _scripts(those, tree, PINNED, elsewhere=True)
+    return tuple(dict.fromkeys(entry.name for entry in scripts if not entry.left_out))
 
 
 def _is_wanted(entry: Entry, name: str) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -26,14 +26,25 @@ _ON_PURPOSE = {"examples/autodd/tilelang_buggy.py": "it fails on purpose: it is 
 
 @dataclass(frozen=True)
 class Discovered:
-    """The examples of a tree, and the Python files that are none, each with the reason."""
+    """The examples of a tree, and the Python files that are none, each with the reason.
+
+    ``imports`` are the files of the tree that each of its files imports.
+    """
 
     examples: tuple[Example, ...]
     left_out: tuple[tuple[str, str], ...]
+    imports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def topics(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(example.topic for example in self.examples))
+
+    def importers(self, changed: Iterable[str]) -> tuple[str, ...]:
+        """Files that are in ``changed`` or import one that is, through others too; sorted."""
+        found = set(changed) & set(self.imports)
+        while more := {path for path, others in self.imports.items() if path not in found and found & set(others)}:
+            found |= more
+        return tuple(sorted(found))
 
 
 def discover(tree: Path, areas: Sequence[str] = ()) -> Discovered:
@@ -55,7 +66,8 @@ def discover(tree: Path, areas: Sequence[str] = ()) -> Discovered:
             )
         files += [_File(path, tree) for path in _python_files(folder) if path.name.startswith("test_")]
     known = {file.path: file for file in files}
-    imported = {path for file in known.values() for path in file.local_imports}
+    imports = {path: file.local_imports for path, file in known.items()}
+    imported = {path for others in imports.values() for path in others}
     by_tests = _needs_by_tests(known.values())
     expected = {**string_sets(tree / "examples" / "conftest.py"), **string_sets(tree / "testing" / "conftest.py")}
     examples, left_out = [], []
@@ -65,16 +77,7 @@ def discover(tree: Path, areas: Sequence[str] = ()) -> Discovered:
             left_out.append((path, reason))
         else:
             examples.append(_example(file, known, by_tests.get(path, ()), expected))
-    return Discovered(tuple(examples), tuple(left_out))
-
-
-def importers(tree: Path, changed: Iterable[str]) -> tuple[str, ...]:
-    """Files of ``tree/examples`` that are in ``changed`` or import one that is, through others too; sorted."""
-    files = {file.path: file for file in (_File(path, tree) for path in _python_files(tree / "examples"))}
-    found = set(changed) & set(files)
-    while more := {path for path, file in files.items() if path not in found and found & set(file.local_imports)}:
-        found |= more
-    return tuple(sorted(found))
+    return Discovered(tuple(examples), tuple(left_out), imports)
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
