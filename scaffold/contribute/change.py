@@ -79,6 +79,10 @@ class Change:
         except GitError:
             return None
 
+    def has_at_base(self, path: str) -> bool:
+        """Whether there was a file or folder of that path."""
+        return bool(git("ls-tree", "-z", self.base, "--", path, at=self.root))
+
     def now(self, path: str) -> bytes | None:
         """The file as it lies in the checkout."""
         full = self.root / path

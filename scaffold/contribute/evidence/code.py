@@ -22,7 +22,7 @@ from scaffold.contribute.evidence.work import (
 )
 from scaffold.contribute.scratch import unpack_base
 from scaffold.corpus.manifest import PINNED, scripts_with
-from scaffold.diff.change import CHANGED
+from scaffold.diff.change import CHANGED, Outcome
 from scaffold.kernels.catalog import zoo_names
 from scaffold.report.corpus_words import many
 from scaffold.verbs import run_verb
@@ -89,7 +89,7 @@ def compare_examples(work: Work, record: StepRecord) -> StepRecord:
     folder = own_folder(work.workspace)
     try:
         base = folder / "tree"
-        unpack_base(work.change, base, *(name for name in _OF_EXAMPLES if work.change.at_base(name) is not None))
+        unpack_base(work.change, base, *(name for name in _OF_EXAMPLES if work.change.has_at_base(name)))
         both = [path for path in scripts if (base / path).is_file()]
         new = [path for path in scripts if path not in both]
         parts = [_compared_examples(work, record, both, base)] if both else []
@@ -120,14 +120,13 @@ def _compared_examples(work: Work, record: StepRecord, scripts: Sequence[str], b
     if said.missing:
         return impossible(record, said.missing)
     document = document_of(said)
-    differs = sum(row["change"]["outcome"] in _OTHER_CODE for row in document["kernels"])
     return found(
         record,
         verdict=f"{_few(scripts)}: {document['headline']}",
-        finding=any(row["change"]["outcome"] == "lowers only on baseline" for row in document["kernels"]),
+        finding=any(row["change"]["outcome"] == Outcome.BROKEN.value for row in document["kernels"]),
         proof=corpus_proof(said.document, "The changed examples"),
         commands=(typed("tir-diff", [*words, *trees], {str(base): "BASE", str(work.change.root): "."}),),
-        details={"differs": differs, "kernels": len(document["kernels"])},
+        details=_counted(document),
     )
 
 
@@ -149,6 +148,12 @@ def _new_examples(work: Work, record: StepRecord, scripts: Sequence[str]) -> Ste
         commands=(typed("tir-diff", [*words, *tree], {str(work.change.root): "."}),),
         details={"differs": 0, "kernels": len(kernels)},
     )
+
+
+def _counted(document: dict[str, Any]) -> dict[str, int]:
+    """How many kernels generate other code, and of how many."""
+    outcomes = [row["change"]["outcome"] for row in document["kernels"]]
+    return {"differs": sum(outcome in _OTHER_CODE for outcome in outcomes), "kernels": len(outcomes)}
 
 
 def _captured(kernels: Sequence[Any], failed: int, missed: int, entries: Sequence[Any]) -> str:
@@ -190,14 +195,13 @@ def compare_corpus(work: Work, record: StepRecord) -> StepRecord:
     document = document_of(said)
     if document.get("kind") != "two-builds":
         return impossible(record, "it came to one kernel only: see tir-diff")
-    differs = sum(row["change"]["outcome"] in _OTHER_CODE for row in document["kernels"])
-    kernels = len(document["kernels"])
+    counted = _counted(document)
     targets = list(dict.fromkeys(row["target"] for row in document["kernels"]))
     return found(
         record,
         verdict=f"{document['headline']} ({', '.join(targets)})",
-        finding=differs > 0,
+        finding=counted["differs"] > 0,
         proof=corpus_proof(said.document, "Every kernel"),
         commands=(typed("tir-diff", words, {str(work.change.root): "."}),),
-        details={"differs": differs, "kernels": kernels, "what": work.corpus, "targets": targets},
+        details={**counted, "what": work.corpus, "targets": targets},
     )

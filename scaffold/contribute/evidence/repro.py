@@ -49,7 +49,7 @@ def _run(work: Work, build: Build, *, candidate: bool) -> str:
     folder = own_folder(work.workspace)
     try:
         tree = folder / "tree"
-        lay_out(tree, work.change, (), candidate=candidate, of_tests=False)
+        lay_out(tree, work.change, candidate=candidate)
         variables = {
             "TILELANG_CACHE_DIR": str(folder / "cache"),
             "PYTHONDONTWRITEBYTECODE": "1",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +122,7 @@ def run_on_both(
         folder = own_folder(workspace)
         try:
             tree = folder / "tree"
-            lay_out(tree, change, paths, candidate=side == "candidate")
+            _lay_out_to_test(tree, change, paths, candidate=side == "candidate")
             for path in paths:
                 with progress.step(f"{path} on the {side}"):
                     for outcome in _run(tree, path, build, workspace, timeout_s):
@@ -195,25 +195,32 @@ def _run(tree: Path, path: str, build: Build, workspace: Workspace, timeout_s: f
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def lay_out(tree: Path, change: Change, tests: Sequence[str], *, candidate: bool, of_tests: bool = True) -> None:
-    """The files of one side below ``tree``; ``of_tests``: of the base, with the branch's tests, and our conftests."""
+def lay_out(tree: Path, change: Change, *, candidate: bool) -> None:
+    """The files of one side below ``tree``."""
     tree.mkdir(parents=True)
     if candidate:
-        wanted = list(git_files(change.root))
+        _copy(change, git_files(change.root), tree)
     else:
         unpack_base(change, tree)
-        wanted = [*tests, *change.below(_TESTING)] if of_tests else []
-    for path in wanted:
-        if not path.startswith("3rdparty/") and not (change.root / path).is_symlink():
-            place = tree / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(change.root / path, place)
-    if not of_tests:
-        return
+
+
+def _lay_out_to_test(tree: Path, change: Change, tests: Sequence[str], *, candidate: bool) -> None:
+    """The same with conftests of the kit's; the base with the tests of the branch."""
+    lay_out(tree, change, candidate=candidate)
+    if not candidate:
+        _copy(change, (*tests, *change.below(_TESTING)), tree)
     # Not at the top: pytest makes the folder of a conftest importable, and there lies the source of TileLang.
     for folder in (_TESTING, "examples"):
         if (tree / folder).is_dir():
             (tree / folder / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
+
+
+def _copy(change: Change, paths: Iterable[str], tree: Path) -> None:
+    for path in paths:
+        if not path.startswith("3rdparty/") and not (change.root / path).is_symlink():
+            place = tree / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(change.root / path, place)
 
 
 def _environment(

@@ -47,11 +47,6 @@ def new_files(change: Change) -> tuple[ChangedFile, ...]:
     return tuple(file for file in change.files if file.status in ("added", "renamed") and not is_folder(change, file))
 
 
-def is_at_base(change: Change, path: str) -> bool:
-    """Whether there was a file or folder of that path."""
-    return bool(git("ls-tree", "-z", change.base, "--", path, at=change.root))
-
-
 def is_folder(change: Change, file: ChangedFile) -> bool:
     """Whether it is a submodule, or another repository inside the checkout."""
     full = change.root / file.path

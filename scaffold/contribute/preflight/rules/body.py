@@ -35,14 +35,18 @@ _NEEDED = {
 }
 
 
+def without_comments(body: str) -> str:
+    return _COMMENT.sub("", body)
+
+
 def written(body: str) -> str:
     """What a person wrote: without the parts that evidence fills, and comments."""
-    return _COMMENT.sub("", without_blocks(body))
+    return without_comments(without_blocks(body))
 
 
 def sections(body: str) -> dict[str, str]:
     """Heading in lower case -> the text below it, up to the next of its rank; without comments and what was not run."""
-    body = _COMMENT.sub("", body)
+    body = without_comments(body)
     # A comment of a shell is no heading.
     masked = _FENCE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), body)
     marks = [(_rank(match), _words(match), match.start(), match.end()) for match in _HEADING.finditer(masked)]
@@ -140,7 +144,7 @@ class IssueLinked(Rule):
         closing = rf"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:tile-ai/tilelang)?#{issue}\b"
         url = rf"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+https://github\.com/tile-ai/tilelang/issues/{issue}\b"
         # GitHub closes nothing that is named in code.
-        text = _CODE.sub("", _FENCE.sub("", _COMMENT.sub("", facts.body)))
+        text = _CODE.sub("", _FENCE.sub("", without_comments(facts.body)))
         if re.search(closing, text, re.IGNORECASE) or re.search(url, text, re.IGNORECASE):
             return passed(f"closes #{issue}")
         if re.search(rf"(?:(?<![\w/])|tile-ai/tilelang)#{issue}\b|\bGH-{issue}\b|tilelang/issues/{issue}\b", text):

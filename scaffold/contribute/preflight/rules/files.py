@@ -9,7 +9,7 @@ import shlex
 from scaffold.builds.source.git import git
 from scaffold.contribute.preflight.hooks.config import hook_settings
 from scaffold.contribute.preflight.model import Answer, Facts, Rule, failed, passed, quiet, warned
-from scaffold.contribute.preflight.reading import gitlink, gitlinks, is_at_base, is_folder, name, new_files, text_of
+from scaffold.contribute.preflight.reading import gitlink, gitlinks, is_folder, name, new_files, text_of
 from scaffold.contribute.preflight.rewriting import rewrite
 
 #: What people leave at the root while they work on something else.
@@ -56,7 +56,7 @@ class NoReproAtRoot(Rule):
     def check(self, facts: Facts) -> Answer:
         paths = [file.path for file in new_files(facts.change)]
         tops = dict.fromkeys(path.partition("/")[0] for path in paths if "/" in path)
-        folders = [top for top in tops if not is_at_base(facts.change, top)]
+        folders = [top for top in tops if not facts.change.has_at_base(top)]
         new = [*(path for path in paths if "/" not in path), *(f"{folder}/" for folder in folders)]
         if not new:
             return passed("no new file at the root")

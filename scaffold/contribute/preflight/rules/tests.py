@@ -21,6 +21,7 @@ from scaffold.contribute.preflight.reading import (
     text_of,
 )
 from scaffold.contribute.preflight.rewriting import rewrite
+from scaffold.contribute.preflight.rules.body import without_comments
 
 _MAIN = "tilelang.testing.main()"
 _FOOTER = f'\n\nif __name__ == "__main__":\n    {_MAIN}\n'
@@ -30,7 +31,6 @@ _NO_TEST = re.compile(
     r"(?:been )?(?:run|ran|fail|break|broke|chang)).{0,40}?\b(?:because|since|as)\b",
     re.IGNORECASE,
 )
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 #: Words upstream's names begin with, beside TileLang.
 _OTHER_NAMES = re.compile(r"test_(tilelang|metal|cuda|pass|arith|webgpu|mfma|hip|rocm|cpu)_\w+\.py")
 
@@ -66,7 +66,7 @@ class TestBesideSource(Rule):
 
 def says_why_no_test(body: str) -> bool:
     """Whether a description says why the change comes without a test."""
-    return bool(_NO_TEST.search(_COMMENT.sub("", body)))
+    return bool(_NO_TEST.search(without_comments(body)))
 
 
 def _shows(facts: Facts, file: ChangedFile) -> bool:
