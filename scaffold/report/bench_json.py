@@ -11,6 +11,7 @@ import msgspec
 
 from scaffold.report.bench_view import BenchReport
 from scaffold.report.clean import encodable
+from scaffold.report.published import as_json, as_schema
 
 #: History: 1, first version.
 BENCH_SCHEMA_VERSION = 1
@@ -19,7 +20,7 @@ BENCH_SCHEMA_VERSION = 1
 def render_bench_json(report: BenchReport) -> bytes:
     """The view model, indented, keys sorted; a number that is none, or infinite, is ``null``."""
     document = {"schema_version": BENCH_SCHEMA_VERSION, **msgspec.to_builtins(encodable(report))}
-    return msgspec.json.format(msgspec.json.encode(document, order="deterministic"), indent=1) + b"\n"
+    return as_json(document)
 
 
 def parse_bench_json(data: bytes) -> BenchReport:
@@ -74,12 +75,7 @@ def bench_schema() -> dict[str, object]:
     report = components["BenchReport"]
     report["properties"]["schema_version"] = {"const": BENCH_SCHEMA_VERSION}
     report["required"] = ["schema_version", *report["required"]]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "TileLang benchmark report",
-        **reference,
-        "$defs": _with_null(components),
-    }
+    return as_schema("benchmark report", {**reference, "$defs": _with_null(components)})
 
 
 def _with_null(schema: Any) -> Any:

@@ -12,6 +12,7 @@ from rich.text import Text
 from scaffold.report.clean import cleaned, encodable
 from scaffold.report.corpus_terminal import one_line
 from scaffold.report.explain_view import Explanation
+from scaffold.report.published import as_json
 from scaffold.report.terminal import make_console
 
 EXPLAIN_SCHEMA_VERSION = 1
@@ -99,4 +100,4 @@ def render_explanation_html(explanation: Explanation, *, reports_in: str = "") -
 def render_explanation_json(explanation: Explanation) -> bytes:
     """The view model, indented, keys sorted."""
     document = {"schema_version": EXPLAIN_SCHEMA_VERSION, **msgspec.to_builtins(encodable(explanation))}
-    return msgspec.json.format(msgspec.json.encode(document, order="deterministic"), indent=1) + b"\n"
+    return as_json(document)

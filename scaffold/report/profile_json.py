@@ -6,19 +6,15 @@ import msgspec
 
 from scaffold.report.clean import encodable
 from scaffold.report.profile_view import ProfileReport
+from scaffold.report.published import as_json, as_schema
 
 
 def render_profile_json(report: ProfileReport) -> bytes:
     """The view model, indented, keys in a fixed order; advice and names as the tool wrote them."""
-    return msgspec.json.format(msgspec.json.encode(encodable(report), order="deterministic"), indent=1) + b"\n"
+    return as_json(encodable(report))
 
 
 def profile_schema() -> dict[str, object]:
     """JSON Schema of what :func:`render_profile_json` writes."""
     (reference,), components = msgspec.json.schema_components([ProfileReport], ref_template="#/$defs/{name}")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "TileLang profile report",
-        **reference,
-        "$defs": components,
-    }
+    return as_schema("profile report", {**reference, "$defs": components})

@@ -13,6 +13,7 @@ import msgspec
 from scaffold.report.clean import encodable
 from scaffold.report.evidence_view import EvidenceReport
 from scaffold.report.preflight_view import PreflightReport
+from scaffold.report.published import as_json, as_schema
 from scaffold.report.pull_request_view import OpeningReport, StartedReport
 
 #: History of each: 1, first version.
@@ -44,7 +45,7 @@ def render_opening_json(report: OpeningReport) -> bytes:
 
 def _rendered(report: Any, version: int, **more: object) -> bytes:
     document = {"schema_version": version, **more, **msgspec.to_builtins(encodable(report))}
-    return msgspec.json.format(msgspec.json.encode(document, order="deterministic"), indent=1) + b"\n"
+    return as_json(document)
 
 
 def preflight_schema() -> dict[str, object]:
@@ -76,9 +77,4 @@ def _schema(model: type, version: int, title: str, more: Mapping[str, object]) -
     report = components[model.__name__]
     report["properties"].update({"schema_version": {"const": version}, **more})
     report["required"] = ["schema_version", *more, *report["required"]]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"TileLang {title}",
-        **reference,
-        "$defs": components,
-    }
+    return as_schema(title, {**reference, "$defs": components})

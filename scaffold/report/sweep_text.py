@@ -14,6 +14,7 @@ from rich.text import Text
 from scaffold.report.bench_words import NONE, device_text, duration, durations, factor_text, number
 from scaffold.report.clean import cleaned, encodable
 from scaffold.report.corpus_terminal import one_line
+from scaffold.report.published import as_json
 from scaffold.report.sweep_view import Configuration, SweepReport
 from scaffold.report.terminal import make_console
 
@@ -164,7 +165,7 @@ def _plain(text: str) -> str:
 def render_sweep_json(report: SweepReport) -> bytes:
     """The view model, indented, keys sorted."""
     document = {"schema_version": SWEEP_SCHEMA_VERSION, **msgspec.to_builtins(encodable(report))}
-    return msgspec.json.format(msgspec.json.encode(document, order="deterministic"), indent=1) + b"\n"
+    return as_json(document)
 
 
 def render_sweep_png(report: SweepReport) -> bytes:
