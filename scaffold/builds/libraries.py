@@ -11,6 +11,14 @@ from scaffold.builds.workspace import Workspace
 from scaffold.trace.model import LoadedLibrary
 
 
+def hashes_by_name(paths: Iterable[Path], workspace: Workspace) -> dict[str, str]:
+    """Name -> sha256 of each, sorted by path; raises OSError for one that cannot be read."""
+    hashes = FileHashes(workspace.cache / "libraries.json")
+    found = {path.name: hashes.of(path) for path in sorted(paths)}
+    hashes.save()
+    return found
+
+
 def hash_libraries(paths: Iterable[str], workspace: Workspace) -> tuple[LoadedLibrary, ...]:
     """Name and hash of each library that is there."""
     hashes = FileHashes(workspace.cache / "libraries.json")

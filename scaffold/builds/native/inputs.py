@@ -19,7 +19,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from scaffold.builds.asking import ask
-from scaffold.builds.content import FileHashes
+from scaffold.builds.libraries import hashes_by_name
 from scaffold.builds.native.compile import Site, cmake_options
 from scaffold.builds.native.recipe import Recipe
 from scaffold.builds.native.stand_in import CMAKE_FILES
@@ -156,11 +156,7 @@ def _source_sha256(source: Source) -> str:
 
 def _tvm_libraries(folder: Path, site: Site) -> dict[str, str]:
     """Those that are linked, and the stubs they need; empty where there are none."""
-    hashes = FileHashes(site.workspace.cache / "libraries.json")
-    names = {*folder.glob("libtvm*"), *folder.glob("lib*stub*")}
-    found = {path.name: hashes.of(path) for path in sorted(names)}
-    hashes.save()
-    return found
+    return hashes_by_name({*folder.glob("libtvm*"), *folder.glob("lib*stub*")}, site.workspace)
 
 
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.builds.attestation import Attestation, attestation_in, attested_builds
-from scaffold.builds.content import FileHashes
+from scaffold.builds.libraries import hashes_by_name
 from scaffold.builds.native.compile import Native, Site
 from scaffold.builds.native.configure import is_configured
 from scaffold.files import file_sha256
@@ -26,10 +26,8 @@ _ASIDE = "build.aside"
 
 def native_facts(site: Site, key: str) -> dict[str, Any]:
     """What an attestation says of the libraries in ``build/lib``, for :func:`take_libraries` of a later build."""
-    hashes = FileHashes(site.workspace.cache / "libraries.json")
-    found = {path.name: hashes.of(path) for path in sorted((site.build / "lib").iterdir()) if path.is_file()}
-    hashes.save()
-    return {"key": key, "libraries": found}
+    libraries = filter(Path.is_file, (site.build / "lib").iterdir())
+    return {"key": key, "libraries": hashes_by_name(libraries, site.workspace)}
 
 
 def take_libraries(key: str, folder: Path, site: Site) -> Native | None:
