@@ -13,7 +13,7 @@ from git import Repo
 
 from scaffold.builds.source.worktree import find_checkout
 from scaffold.builds.workspace import Workspace
-from scaffold.cli.options import Parser, add_common, command_line, near, progress_of
+from scaffold.cli.options import Parser, add_common, command_line, near, progress_of, write_out
 from scaffold.contribute.failing import FailingCase, read_failure
 from scaffold.contribute.kinds import Kind, find_kind, kinds
 from scaffold.contribute.new_pr import Plan, Request, carry_out, describe, first_subject, make_plan
@@ -188,8 +188,7 @@ def _show(plan: Plan, kind: Kind, namespace: argparse.Namespace) -> None:
             added_to=tuple(sorted(plan.appended)),
             kept=tuple(sorted(plan.kept)),
         )
-        sys.stdout.buffer.write(render_started_json(report))
-        sys.stdout.buffer.flush()
+        write_out(render_started_json(report))
         return
     done = "would be made" if namespace.dry_run else "is on" if namespace.adopt else "is new"
     print(f"{'~' if namespace.dry_run else '+'} {draft.title}")  # noqa: T201

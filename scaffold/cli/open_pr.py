@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scaffold.builds.workspace import Workspace
-from scaffold.cli.options import Parser, add_common, command_line, near, progress_of
+from scaffold.cli.options import Parser, add_common, command_line, near, progress_of, write_out
 from scaffold.contribute.current import current_pull_request
 from scaffold.contribute.draft import Draft
-from scaffold.contribute.forks import choose_fork
+from scaffold.contribute.forks import add_fork, choose_fork
 from scaffold.contribute.opening import UPSTREAM, Opening, prepare
 from scaffold.contribute.posting import Posted, body_file, create_command, edit_command, post
 from scaffold.contribute.redaction import Redactor, describe
@@ -50,8 +50,7 @@ def run(argv: Sequence[str]) -> int:
         _require_sound(opening, draft.body, despite=namespace.although_checks_fail)
         posted = post(opening, draft.folder, change.root, redactor=redactor, progress=progress)
     if namespace.json:
-        sys.stdout.buffer.write(render_opening_json(_told(opening, posted, draft)))
-        sys.stdout.buffer.flush()
+        write_out(render_opening_json(_told(opening, posted, draft)))
         return int(ExitCode.OK)
     following = _following(opening, draft, argv, despite=namespace.although_checks_fail)
     lines = _posted(posted, opening, draft) if posted else (*_shown(opening), f"next: {following}")
@@ -127,14 +126,10 @@ def _following(opening: Opening, draft: Draft, argv: Sequence[str], *, despite: 
     if opening.unwritten and not despite:
         return f"write what is missing in {near(draft.body)}"
     if not opening.remote.name:
-        return _add_fork(opening)
+        return add_fork(opening.user)
     if not opening.user:
         return command_line("open-pr", *(word for word in argv if word != "--push"), "--user", "YOU", "--push")
     return command_line("open-pr", *(word for word in argv if word != "--push"), "--push")
-
-
-def _add_fork(opening: Opening) -> str:
-    return f"git remote add fork https://github.com/{opening.user or 'YOU'}/tilelang"
 
 
 def _pushed(opening: Opening) -> Iterator[str]:
@@ -172,7 +167,7 @@ def _warnings(opening: Opening) -> Iterator[str]:
         yield f"  ! left out of the description, to fit GitHub's limit: {', '.join(opening.cut)}"
     if not opening.remote.name:
         also = "" if opening.user else ", or say whose it will be: --user NAME"
-        yield f"  ! no remote here is your fork: {_add_fork(opening)}{also}"
+        yield f"  ! no remote here is your fork: {add_fork(opening.user)}{also}"
     elif not opening.user:
         url = f"https://github.com/YOU/{opening.remote.repository or 'tilelang'}"
         yield (

@@ -199,7 +199,12 @@ def write_result(output: Output, data: bytes) -> None:
         from scaffold.files import write_atomically
 
         write_atomically(output.path, data)
-        return
+    else:
+        write_out(data)
+
+
+def write_out(data: bytes) -> None:
+    """Write a result to stdout, in its bytes."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 

@@ -14,12 +14,18 @@ from scaffold.errors import EnvironmentProblem, UsageError
 _FORMS = re.compile(
     r"(?:^[a-z+]+://[^/]+/|^(?:[\w.+-]+@)?[\w.-]{2,}:)(?P<owner>[\w-]+)/(?P<name>[\w.-]+?)(?:\.git)?/?$"
 )
-_MAKE_ONE = (
-    "make one: gh repo fork tile-ai/tilelang --remote --remote-name fork, or fork it on github.com and "
-    "git remote add fork https://github.com/YOU/tilelang"
-)
 #: In place of a fork's remote where there is none.
 NO_FORK = Remote("", "", "", "")
+
+
+def add_fork(user: str = "") -> str:
+    """The command that makes a fork on GitHub a remote of the checkout."""
+    return f"git remote add fork https://github.com/{user or 'YOU'}/tilelang"
+
+
+def _make_one() -> str:
+    by_gh = "gh repo fork tile-ai/tilelang --remote --remote-name fork"
+    return f"make one: {by_gh}, or fork it on github.com and {add_fork()}"
 
 
 def remotes_of(root: Path, *, goes_to: str) -> dict[str, Remote]:
@@ -68,7 +74,7 @@ def choose_fork(
     if not forks and not needed:
         return NO_FORK
     if not forks:
-        raise EnvironmentProblem(f"{root} has no remote that is a fork of {UPSTREAM}", hint=_MAKE_ONE)
+        raise EnvironmentProblem(f"{root} has no remote that is a fork of {UPSTREAM}", hint=_make_one())
     if len(forks) == 1:
         return next(iter(forks.values()))
     for key in (f"branch.{branch}.pushRemote", "remote.pushDefault"):
@@ -83,7 +89,7 @@ def choose_fork(
 def _named(name: str, remotes: Mapping[str, Remote]) -> Remote:
     if name not in remotes:
         raise UsageError(
-            f"there is no remote {name!r}", hint=f"there are: {', '.join(remotes)}" if remotes else _MAKE_ONE
+            f"there is no remote {name!r}", hint=f"there are: {', '.join(remotes)}" if remotes else _make_one()
         )
     if remotes[name].upstream:
         raise UsageError(

@@ -26,7 +26,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("COLUMNS", "80")
-    for name in ("NOX_CURRENT_SESSION", "CUDA_HOME", "CUDA_PATH", "CXX"):
+    for name in ("CUDA_HOME", "CUDA_PATH", "CXX"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(accelerator, "look_at_gpus", lambda: accelerator.Gpus(None))
     return tmp_path

@@ -109,32 +109,26 @@ def test_a_difference_names_its_pass_and_is_believed_after_a_second_look(farm: F
     assert len(farm.asked) == 4
 
 
-def test_a_candidate_that_differs_from_itself_is_not_deterministic(farm: Farm) -> None:
-    answers = iter([_trace(OTHER), _trace(LATER)])
-    entry = farm.script("examples/a.py", old=_trace(LATER))
+@pytest.mark.parametrize(
+    ("side", "other", "first", "second"),
+    [("baseline", "candidate", LATER, OTHER), ("candidate", "baseline", OTHER, LATER)],
+)
+def test_a_side_that_differs_from_itself_is_not_deterministic(
+    farm: Farm, side: str, other: str, first: str, second: str
+) -> None:
+    builds = {"baseline": "old", "candidate": "new"}
+    answers = iter([_trace(first), _trace(second)])
+    entry = farm.script("examples/a.py", **{builds[other]: _trace(second)})
     path = farm.root / "tree/examples/a.py"
 
     def answer() -> ScriptRun:
         return farm.run(path, next(answers))()
 
-    farm.traces["wheel:new", "examples/a.py"] = answer
-    (kernel,) = farm.compared(entry).kernels
-    assert kernel.change.outcome is Outcome.UNSTABLE
-    assert "the candidate lowered twice differs from itself" in kernel.change.note
-
-
-def test_a_baseline_that_differs_from_itself_is_not_deterministic(farm: Farm) -> None:
-    answers = iter([_trace(LATER), _trace(OTHER)])
-    entry = farm.script("examples/a.py", new=_trace(OTHER))
-    path = farm.root / "tree/examples/a.py"
-
-    def answer() -> ScriptRun:
-        return farm.run(path, next(answers))()
-
-    farm.traces["wheel:old", "examples/a.py"] = answer
+    farm.traces[f"wheel:{builds[side]}", "examples/a.py"] = answer
     (kernel,) = farm.compared(entry).kernels
     assert kernel.change.outcome is Outcome.UNSTABLE
     assert kernel.change.first_pass == "tl.Vectorize"
+    assert f"the {side} lowered twice differs from itself" in kernel.change.note
 
 
 @pytest.mark.parametrize(
