@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scaffold.builds.source.git import git, git_bytes
+from scaffold.builds.source.archive import extract
+from scaffold.builds.source.git import git
 from scaffold.contribute.change import Change
+from scaffold.progress import Progress
 
 
 @contextmanager
@@ -43,9 +43,10 @@ def folders_at_base(change: Change, where: Path, *names: str) -> Iterator[Path]:
 
 def unpack_base(change: Change, folder: Path, *names: str) -> None:
     """Lay out these folders of the checkout, or all of it, as they were."""
-    archive = git_bytes("archive", "--format=tar", change.base, "--", *names, at=change.root)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder.parent, suffix=".tar") as archive:
+        git("archive", "--format=tar", f"--output={archive.name}", change.base, "--", *names, at=change.root)
+        extract(Path(archive.name), lambda path: folder / path, Progress(verbosity=-1), title="")
 
 
 def _borrow(change: Change, folder: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,7 +18,7 @@ from scaffold.contribute.preflight.registry import RULES
 from scaffold.contribute.preflight.rewriting import rewrite
 from scaffold.contribute.preflight.rules import docs
 from scaffold.contribute.preflight.run import Selection, check_all, fix_all, in_order
-from scaffold.contribute.scratch import folders_at_base, scratch_copy
+from scaffold.contribute.scratch import folders_at_base, scratch_copy, unpack_base
 from scaffold.errors import EnvironmentProblem, UsageError
 
 
@@ -153,6 +155,23 @@ def test_folders_at_base_are_as_they_were(branch: Branch, tmp_path: Path) -> Non
     with folders_at_base(branch.facts().change, tmp_path / "where", "src") as folder:
         assert "return 1" in (folder / "src/op/gemm.cc").read_text()
         assert not (folder / "tilelang").exists()
+
+
+def test_the_base_is_laid_out_by_a_python_without_the_filters_of_tarfile(
+    branch: Branch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Debian's 3.11.2 has none, and 3.10 had none at first; a call of them is an error there.
+    monkeypatch.delattr(tarfile.TarFile, "extractall")
+    (branch.root / "run.sh").write_text("#!/bin/sh\n")
+    (branch.root / "run.sh").chmod(0o755)
+    (branch.root / "link").symlink_to("run.sh")
+    git(branch.root, "add", "-A")
+    git(branch.root, "commit", "-qm", "more")
+    change = replace(branch.facts().change, base=git(branch.root, "rev-parse", "HEAD").strip())
+    unpack_base(change, tmp_path / "base")
+    assert (tmp_path / "base/run.sh").stat().st_mode & 0o111
+    assert (tmp_path / "base/link").readlink() == Path("run.sh")
+    assert [path.name for path in tmp_path.glob("*.tar")] == []
 
 
 def test_fix_writes_only_files_of_the_change_and_keeps_what_was_there(branch: Branch) -> None:
