@@ -61,7 +61,12 @@ def _in_own_environment() -> int:
     if Path(sys.prefix).resolve() == ENVIRONMENT.resolve():
         sys.stderr.write(f"error[environment]: {ENVIRONMENT.name} is damaged\nhint: rm -r {ENVIRONMENT}\n")
         return 3
-    return subprocess.run([python, __file__, *sys.argv[1:]], check=False).returncode
+    # The interpreter that started this lacks what the next verb needs too: that one is typed as it will run.
+    command = shlex.join(
+        [os.path.relpath(python) if python.is_relative_to(Path.cwd()) else str(python), "-m", "scaffold"]
+    )
+    environment = {**os.environ, "SCAFFOLD_COMMAND": command}
+    return subprocess.run([python, __file__, *sys.argv[1:]], env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

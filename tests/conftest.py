@@ -62,4 +62,5 @@ def no_shared_workspace(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
 @pytest.fixture(autouse=True)
 def started_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a verb says to type next depends on who started it, and CI starts the tests with nox."""
-    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
+    for name in ("NOX_CURRENT_SESSION", "SCAFFOLD_COMMAND"):
+        monkeypatch.delenv(name, raising=False)

@@ -17,9 +17,9 @@ from scaffold.progress import Progress
 
 Format = Literal["terminal", "html", "markdown", "json", "png"]
 FORMATS: tuple[Format, ...] = ("terminal", "html", "markdown", "json", "png")
-_BY_HAND = "python -m scaffold "
+_BY_HAND = "python -m scaffold"
 #: A verb in a sentence or a command, and whether words for it follow.
-_VERB = re.compile(_BY_HAND + r"([a-z-]+)(?=( (?!&&))?)")
+_VERB = re.compile(_BY_HAND + r" ([a-z-]+)(?=( (?!&&))?)")
 _BY_SUFFIX: dict[str, Format] = {
     ".html": "html",
     ".htm": "html",
@@ -210,17 +210,20 @@ def write_out(data: bytes) -> None:
 
 
 def command_line(*words: str) -> str:
-    """A command to type next, quoted for a shell; as a nox session where nox ran this one."""
-    if os.environ.get("NOX_CURRENT_SESSION"):
-        return f"nox -s {words[0]} -- {shlex.join(words[1:])}" if words[1:] else f"nox -s {words[0]}"
-    return _BY_HAND + shlex.join(words)
+    """A command to type next, quoted for a shell, in the form in which the kit was run."""
+    return f"{_started(words[0], with_words=bool(words[1:]))} {shlex.join(words[1:])}".rstrip()
 
 
 def as_run(told: str) -> str:
     """What one is told to do, with verbs of the kit in it in the form in which the kit was run."""
-    if not os.environ.get("NOX_CURRENT_SESSION"):
-        return told
-    return _VERB.sub(lambda match: f"nox -s {match[1]} --" if match[2] else f"nox -s {match[1]}", told)
+    return _VERB.sub(lambda match: _started(match[1], with_words=bool(match[2])), told)
+
+
+def _started(verb: str, *, with_words: bool) -> str:
+    """How a verb is started: by nox, by an interpreter that the kit was installed for, or by the one at hand."""
+    if os.environ.get("NOX_CURRENT_SESSION"):
+        return f"nox -s {verb} --" if with_words else f"nox -s {verb}"
+    return f"{os.environ.get('SCAFFOLD_COMMAND') or _BY_HAND} {verb}"
 
 
 def exit_for(*, finding: bool) -> int:

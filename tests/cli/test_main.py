@@ -14,7 +14,7 @@ from traces import module, trace_of
 from verbs import run_verb
 
 from scaffold.cli.main import VERBS
-from scaffold.cli.options import as_run
+from scaffold.cli.options import as_run, command_line
 from scaffold.trace.store import write_trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -225,3 +225,15 @@ def test_remedies_are_in_the_form_in_which_the_kit_was_run(
     assert as_run(told) == told
     monkeypatch.setenv("NOX_CURRENT_SESSION", "doctor")
     assert as_run(told) == under_nox
+
+
+def test_without_nox_a_command_begins_with_the_interpreter_the_kit_was_installed_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SCAFFOLD_COMMAND", ".venv-kit/bin/python -m scaffold")
+    assert command_line("evidence", "--checkout", "my clone") == (
+        ".venv-kit/bin/python -m scaffold evidence --checkout 'my clone'"
+    )
+    assert as_run("python -m scaffold setup, then go on") == ".venv-kit/bin/python -m scaffold setup, then go on"
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "new-pr")
+    assert command_line("evidence") == "nox -s evidence"

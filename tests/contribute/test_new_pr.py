@@ -433,18 +433,22 @@ def create(folder, with_pip, clear):
 """
 
 
+def start_script(folder: Path, interpreter: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """``new_pr.py`` in a kit in ``folder``, with no package in reach; the environment it makes has ``interpreter``."""
+    scripts = folder / "scripts"
+    scripts.mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "new_pr.py", scripts)
+    (scripts / "venv.py").write_text(FAKE_VENV.format(script=interpreter))
+    # -S -I: no package of this environment is in reach, so the script goes to its own.
+    start = f"import sys, runpy; sys.path.insert(0, {str(scripts)!r}); runpy.run_path(sys.argv[1], run_name='__main__')"
+    command = [sys.executable, "-S", "-I", "-c", start, str(scripts / "new_pr.py")]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_the_first_install_shows_what_pip_says_only_where_it_fails(code: int, tmp_path: Path) -> None:
-    kit = tmp_path / "kit" / "scripts"
-    kit.mkdir(parents=True)
-    shutil.copy(ROOT / "scripts" / "new_pr.py", kit)
     script = f'#!/bin/sh\n[ "$1" = -m ] || exit 0\necho Collecting\necho "WARNING: a newer pip" >&2\nexit {code}\n'
-    (kit / "venv.py").write_text(FAKE_VENV.format(script=script))
-    # -S -I: no package of this environment is in reach, so the script goes to its own.
-    start = f"import sys, runpy; sys.path.insert(0, {str(kit)!r}); runpy.run_path(sys.argv[1], run_name='__main__')"
-    done = subprocess.run(
-        [sys.executable, "-S", "-I", "-c", start, kit / "new_pr.py"], capture_output=True, text=True, check=False
-    )
+    done = start_script(tmp_path / "kit", script)
     first, *more = done.stderr.splitlines()
     assert first == "installing what the kit needs into .venv-kit, once ..."
     if code == 0:
@@ -453,6 +457,17 @@ def test_the_first_install_shows_what_pip_says_only_where_it_fails(code: int, tm
         assert (done.returncode, done.stdout) == (3, "")
         assert more[:3] == ["Collecting", "WARNING: a newer pip", "error[environment]: pip could not install the kit"]
         assert more[3].startswith("hint: ")
+
+
+@pytest.mark.parametrize(("inside", "command"), [(True, ".venv-kit/bin/python"), (False, "{kit}/.venv-kit/bin/python")])
+def test_the_next_verb_is_typed_with_the_interpreter_that_has_what_it_needs(
+    inside: bool, command: str, tmp_path: Path
+) -> None:
+    kit = tmp_path / "kit"
+    kit.mkdir()
+    script = '#!/bin/sh\n[ "$1" = -m ] && exit 0\necho "$SCAFFOLD_COMMAND"\n'
+    done = start_script(kit, script, kit if inside else tmp_path)
+    assert done.stdout == f"{command.format(kit=kit)} -m scaffold\n"
 
 
 def test_the_script_is_the_verb(checkout: Path) -> None:
