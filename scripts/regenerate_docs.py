@@ -29,18 +29,9 @@ from scaffold.kernels.catalog import load_zoo_kernel, zoo_names  # noqa: E402
 from scaffold.kernels.resolve import resolve  # noqa: E402
 from scaffold.kernels.spec import Settings  # noqa: E402
 from scaffold.progress import Progress  # noqa: E402
-from scaffold.report.bench_json import bench_schema  # noqa: E402
-from scaffold.report.corpus_json import corpus_schema  # noqa: E402
-from scaffold.report.json import report_schema  # noqa: E402
-from scaffold.report.profile_json import profile_schema  # noqa: E402
-from scaffold.report.pull_request_json import (  # noqa: E402
-    evidence_schema,
-    opening_schema,
-    preflight_schema,
-    started_schema,
-)
+from scaffold.report.schemas import PUBLISHED_SCHEMAS  # noqa: E402
 from scaffold.report.verdict import stopped_in  # noqa: E402
-from scaffold.trace.store import trace_schema  # noqa: E402
+from scaffold.trace.json_schema import breaking_changes  # noqa: E402
 
 PARTS = ("schemas", "readme", "pictures", "kernels")
 TARGETS = ("cuda:sm_80", "cuda:sm_90a", "cuda:sm_100a", "hip:gfx942", "metal", "c")
@@ -60,18 +51,12 @@ def main() -> int:
 
 
 def make_schemas() -> None:
-    for path, schema in (
-        ("trace/trace.schema.json", trace_schema()),
-        ("report/report.schema.json", report_schema()),
-        ("report/bench.schema.json", bench_schema()),
-        ("report/corpus.schema.json", corpus_schema()),
-        ("report/profile.schema.json", profile_schema()),
-        ("report/new-pr.schema.json", started_schema()),
-        ("report/evidence.schema.json", evidence_schema()),
-        ("report/preflight.schema.json", preflight_schema()),
-        ("report/open-pr.schema.json", opening_schema()),
-    ):
-        (ROOT / "scaffold" / path).write_text(json.dumps(schema, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for path, make in PUBLISHED_SCHEMAS.items():
+        schema = make()
+        file = ROOT / "scaffold" / path
+        if breaking := breaking_changes(json.loads(file.read_text(encoding="utf-8")), schema):
+            sys.exit(f"error: {path} breaks readers of its version; raise its schema version: {'; '.join(breaking)}")
+        file.write_text(json.dumps(schema, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def make_readme() -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from scaffold.report.bench_view import BenchReport
 from scaffold.report.clean import encodable
-from scaffold.report.published import as_json, as_schema
+from scaffold.trace.json_schema import as_json, schema_of
 
 #: History: 1, first version.
 BENCH_SCHEMA_VERSION = 1
@@ -67,15 +67,13 @@ def _fields(model: type) -> tuple[tuple[str, Any], ...]:
 
 def bench_schema() -> dict[str, object]:
     """JSON Schema of what :func:`render_bench_json` writes."""
-    (reference,), components = msgspec.json.schema_components(
+    schema = schema_of(
+        "benchmark report",
         [BenchReport],
-        ref_template="#/$defs/{name}",
+        BENCH_SCHEMA_VERSION,
         schema_hook=lambda _: {"description": "What the kernel takes."},
     )
-    report = components["BenchReport"]
-    report["properties"]["schema_version"] = {"const": BENCH_SCHEMA_VERSION}
-    report["required"] = ["schema_version", *report["required"]]
-    return as_schema("benchmark report", {**reference, "$defs": _with_null(components)})
+    return {**schema, "$defs": _with_null(schema["$defs"])}
 
 
 def _with_null(schema: Any) -> Any:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from scaffold.report.clean import encodable
 from scaffold.report.corpus_build import with_links
-from scaffold.report.corpus_view import CorpusReport, SurveyReport
+from scaffold.report.corpus_view import CORPUS_SCHEMA_VERSION, CorpusReport, SurveyReport
 from scaffold.report.links import Links
-from scaffold.report.published import as_json, as_schema
+from scaffold.trace.json_schema import as_json, schema_of
 
 
 def render_corpus_json(report: CorpusReport | SurveyReport, *, links: Links | None = None) -> bytes:
@@ -20,5 +18,4 @@ def render_corpus_json(report: CorpusReport | SurveyReport, *, links: Links | No
 
 def corpus_schema() -> dict[str, object]:
     """JSON Schema of what :func:`render_corpus_json` writes."""
-    references, components = msgspec.json.schema_components([CorpusReport, SurveyReport], ref_template="#/$defs/{name}")
-    return as_schema("corpus report", {"oneOf": list(references), "$defs": components})
+    return schema_of("corpus report", [CorpusReport, SurveyReport], CORPUS_SCHEMA_VERSION)

@@ -12,8 +12,8 @@ from rich.text import Text
 from scaffold.report.clean import cleaned, encodable
 from scaffold.report.corpus_terminal import one_line
 from scaffold.report.explain_view import Explanation
-from scaffold.report.published import as_json
 from scaffold.report.terminal import make_console
+from scaffold.trace.json_schema import as_json
 
 EXPLAIN_SCHEMA_VERSION = 1
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from scaffold.report.published import as_json, as_schema
-from scaffold.report.view import Report
+from scaffold.report.view import REPORT_SCHEMA_VERSION, Report
+from scaffold.trace.json_schema import as_json, schema_of
 
 
 def render_json(report: Report) -> bytes:
@@ -15,5 +13,4 @@ def render_json(report: Report) -> bytes:
 
 def report_schema() -> dict[str, object]:
     """JSON Schema of what :func:`render_json` writes."""
-    schema: dict[str, object] = msgspec.json.schema(Report)
-    return as_schema("pass report", schema)
+    return schema_of("pass report", [Report], REPORT_SCHEMA_VERSION)

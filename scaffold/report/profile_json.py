@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from scaffold.report.clean import encodable
-from scaffold.report.profile_view import ProfileReport
-from scaffold.report.published import as_json, as_schema
+from scaffold.report.profile_view import SCHEMA_VERSION, ProfileReport
+from scaffold.trace.json_schema import as_json, schema_of
 
 
 def render_profile_json(report: ProfileReport) -> bytes:
@@ -16,5 +14,4 @@ def render_profile_json(report: ProfileReport) -> bytes:
 
 def profile_schema() -> dict[str, object]:
     """JSON Schema of what :func:`render_profile_json` writes."""
-    (reference,), components = msgspec.json.schema_components([ProfileReport], ref_template="#/$defs/{name}")
-    return as_schema("profile report", {**reference, "$defs": components})
+    return schema_of("profile report", [ProfileReport], SCHEMA_VERSION)

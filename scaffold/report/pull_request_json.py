@@ -5,7 +5,6 @@ The schemas are ``new-pr.schema.json``, ``evidence.schema.json``, … beside thi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,8 +12,8 @@ import msgspec
 from scaffold.report.clean import encodable
 from scaffold.report.evidence_view import EvidenceReport
 from scaffold.report.preflight_view import PreflightReport
-from scaffold.report.published import as_json, as_schema
 from scaffold.report.pull_request_view import OpeningReport, StartedReport
+from scaffold.trace.json_schema import as_json, schema_of
 
 #: History of each: 1, first version.
 PREFLIGHT_SCHEMA_VERSION = 1
@@ -51,30 +50,19 @@ def _rendered(report: Any, version: int, **more: object) -> bytes:
 def preflight_schema() -> dict[str, object]:
     """JSON Schema of what :func:`render_preflight_json` writes."""
     more = {"headline": {"type": "string"}, "failed": {"type": "boolean"}}
-    return _schema(PreflightReport, PREFLIGHT_SCHEMA_VERSION, "preflight report", more)
+    return schema_of("preflight report", [PreflightReport], PREFLIGHT_SCHEMA_VERSION, complete=True, more=more)
 
 
 def evidence_schema() -> dict[str, object]:
     """JSON Schema of what :func:`render_evidence_json` writes."""
-    return _schema(EvidenceReport, EVIDENCE_SCHEMA_VERSION, "evidence report", {})
+    return schema_of("evidence report", [EvidenceReport], EVIDENCE_SCHEMA_VERSION, complete=True)
 
 
 def started_schema() -> dict[str, object]:
     """JSON Schema of what :func:`render_started_json` writes."""
-    return _schema(StartedReport, STARTED_SCHEMA_VERSION, "pull request as it was started", {})
+    return schema_of("pull request as it was started", [StartedReport], STARTED_SCHEMA_VERSION, complete=True)
 
 
 def opening_schema() -> dict[str, object]:
     """JSON Schema of what :func:`render_opening_json` writes."""
-    return _schema(OpeningReport, OPENING_SCHEMA_VERSION, "pull request as it is opened", {})
-
-
-def _schema(model: type, version: int, title: str, more: Mapping[str, object]) -> dict[str, object]:
-    (reference,), components = msgspec.json.schema_components([model], ref_template="#/$defs/{name}")
-    for component in components.values():
-        # What has a default is written all the same.
-        component["required"] = list(component["properties"])
-    report = components[model.__name__]
-    report["properties"].update({"schema_version": {"const": version}, **more})
-    report["required"] = ["schema_version", *more, *report["required"]]
-    return as_schema(title, {**reference, "$defs": components})
+    return schema_of("pull request as it is opened", [OpeningReport], OPENING_SCHEMA_VERSION, complete=True)

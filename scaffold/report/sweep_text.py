@@ -14,9 +14,9 @@ from rich.text import Text
 from scaffold.report.bench_words import NONE, device_text, duration, durations, factor_text, number
 from scaffold.report.clean import cleaned, encodable
 from scaffold.report.corpus_terminal import one_line
-from scaffold.report.published import as_json
 from scaffold.report.sweep_view import Configuration, SweepReport
 from scaffold.report.terminal import make_console
+from scaffold.trace.json_schema import as_json
 
 SWEEP_SCHEMA_VERSION = 1
 #: Configurations named below the grid, the fastest first.

@@ -23,6 +23,7 @@ import msgspec
 
 from scaffold.errors import TraceFileError
 from scaffold.files import write_atomically
+from scaffold.trace.json_schema import schema_of
 from scaffold.trace.model import SCHEMA_VERSION, RunRecord, Trace, TraceFile, text_digest
 
 SUFFIX = ".tltrace"
@@ -132,8 +133,7 @@ def run_path(path: Path) -> Path:
 
 def trace_schema() -> dict[str, object]:
     """The JSON Schema of ``trace.json``, as published in ``scaffold/trace/trace.schema.json``."""
-    schema: dict[str, object] = msgspec.json.schema(Trace)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "TileLang lowering trace", **schema}
+    return schema_of("lowering trace", [Trace], SCHEMA_VERSION)
 
 
 def _decompress(data: bytes, origin: str) -> bytes:
