@@ -466,7 +466,9 @@ def test_the_next_verb_is_typed_with_the_interpreter_that_has_what_it_needs(
     kit = tmp_path / "kit"
     kit.mkdir()
     script = '#!/bin/sh\n[ "$1" = -m ] && exit 0\necho "$SCAFFOLD_COMMAND"\n'
-    done = start_script(kit, script, kit if inside else tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = start_script(kit, script, kit if inside else elsewhere)
     assert done.stdout == f"{command.format(kit=kit)} -m scaffold\n"
 
 
