@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import nox
 
@@ -17,9 +18,14 @@ def group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PROJECT, name))
 
 
+def install(session: nox.Session, *requirements: str, **env: str) -> None:
+    """``pip install`` at the versions of ``constraints.txt``."""
+    session.run_install("python", "-m", "scaffold.locked_pip", *requirements, env=env)
+
+
 def verb(session: nox.Session, name: str) -> None:
     """Install the kit and run one of its verbs with what follows ``--``."""
-    session.install("-e", ".")
+    install(session, "-e", ".")
     # The interpreter the user has, with its PyTorch perhaps; the session's own is the kit's.
     session.run("python", "-m", "scaffold", name, *session.posargs, env={"SCAFFOLD_PYTHON": sys.executable})
 
@@ -123,7 +129,7 @@ def bundle(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test that this machine can run; skips name what is missing."""
-    session.install("-e", ".[cluster]", *group("test"))
+    install(session, "-e", ".[cluster]", *group("test"))
     session.run("python", "-m", "pytest", "-n", "auto", "--maxprocesses", "8", *session.posargs)
     if not session.posargs:
         session.run("python", "-m", "pytest", "-m", "serial")
@@ -132,7 +138,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, types and spelling, as pre-commit does."""
-    session.install("-e", ".", *group("lint"))
+    install(session, "-e", ".", *group("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
@@ -140,7 +146,35 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def lock(session: nox.Session) -> None:
+    """Renew constraints.txt, the versions that all sessions install, and show what moved."""
+    install(session, "packaging", *group("lock"))
+    session.run("python", "scripts/lock.py", "renew")
+
+
+@nox.session(name="tests-newest")
+def tests_newest(session: nox.Session) -> None:
+    """Run the tests with the newest of everything, and name the library behind each failure."""
+    run_lane(session, "newest")
+
+
+@nox.session(name="tests-lowest")
+def tests_lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest version of each direct dependency, and name the library behind each failure."""
+    run_lane(session, "lowest")
+
+
+def run_lane(session: nox.Session, versions: str) -> None:
+    file = str(Path(session.create_tmp()) / f"{versions}.txt")
+    install(session, "packaging", *group("lock"))
+    session.run("python", "scripts/lock.py", versions, "-o", file)
+    env = {"SCAFFOLD_CONSTRAINTS": file}
+    install(session, "-e", ".[cluster]", *group("test"), **env)
+    session.run("python", "scripts/lock.py", "test", file, "--", *session.posargs, env=env)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Regenerate what the README and docs show: outputs, pictures, the table of kernels and targets."""
-    session.install("-e", ".", *group("test"))
+    install(session, "-e", ".", *group("test"))
     session.run("python", "scripts/regenerate_docs.py", *session.posargs)

@@ -44,8 +44,10 @@ def _in_own_environment() -> int:
         sys.stderr.write(f"installing what the kit needs into {ENVIRONMENT.name}, once ...\n")
         venv.create(ENVIRONMENT, with_pip=True, clear=True)
         # What pip says beside errors is of no use here: warnings of a cache it may not write to, or of a newer pip.
+        install = [str(python), "-m", "scaffold.locked_pip", "-e", "."]
         done = subprocess.run(
-            [python, "-m", "pip", "install", "-e", str(ROOT)],
+            install,
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -54,8 +56,6 @@ def _in_own_environment() -> int:
         )
         if done.returncode != 0:
             sys.stderr.write(done.stdout)
-            again = shlex.join([str(python), "-m", "pip", "install", "-e", str(ROOT)])
-            sys.stderr.write(f"error[environment]: pip could not install the kit\nhint: {again}\n")
             return 3
         ready.touch()
     if Path(sys.prefix).resolve() == ENVIRONMENT.resolve():

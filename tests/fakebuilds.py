@@ -56,7 +56,7 @@ class RecordedEnvironment(Environment):
         self.python.touch()
         (self.folder / "env/lib/python3.12/site-packages").mkdir(parents=True, exist_ok=True)
 
-    def install(self, arguments: Sequence[str]) -> None:
+    def install(self, arguments: Sequence[str], *, locked: bool = True) -> None:
         if type(self).fail:
             raise BuildFailedError("cannot install: no index")
         type(self).installs.append(tuple(arguments))

@@ -70,6 +70,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "files": {"errors"},
     "progress": set(),
+    "locked_pip": set(),
     # Verbs ask other verbs in a process of their own: what one of them is, nobody here needs to import.
     "verbs": {"progress"},
     "trace": {"errors", "files"},
@@ -77,7 +78,7 @@ ROOMS: dict[str, set[str]] = {
     "probe": {"errors", "trace", "kernels"},
     "diff": {"trace"},
     "report": {"diff", "trace"},
-    "builds": {"errors", "files", "progress", "trace", "kernels", "probe"},
+    "builds": {"errors", "files", "locked_pip", "progress", "trace", "kernels", "probe"},
 }
 #: Many kernels at once: used by flows too, as evidence and bisection ask it.
 ROOMS["corpus"] = {*ROOMS} - {""}

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scaffold.builds.lock import pins_for
 from scaffold.builds.marker import write_shared
 from scaffold.builds.process import Finished, run_logged
 from scaffold.errors import BuildFailedError, OutputFolderError
+from scaffold.locked_pip import install_locked
 from scaffold.progress import Progress
 
 #: What pip says when no index answers, and what it says when an index has no such thing.
 _NO_NETWORK = ("NewConnectionError", "Temporary failure in name resolution", "Network is unreachable", "Max retries")
+_LINES_OF_AN_ERROR = 200
 _DISK_FULL = ("No space left on device", "[Errno 28]")
 
 
@@ -38,6 +42,7 @@ class Environment:
     def __init__(self, folder: Path, progress: Progress) -> None:
         self.folder = folder
         self.progress = progress
+        self._shared: list[Path] = []
 
     @property
     def python(self) -> Path:
@@ -68,19 +73,27 @@ class Environment:
 
     def share(self, other: Environment | SitePackages) -> None:
         """Let this environment import what ``other`` holds, behind its own packages."""
-        write_shared(self.site_packages(), [other.site_packages().resolve()])
+        self._shared = [other.site_packages().resolve()]
+        write_shared(self.site_packages(), self._shared)
 
-    def install(self, arguments: Sequence[str]) -> None:
-        """``pip install`` into this environment.
+    def install(self, arguments: Sequence[str], *, locked: bool = True) -> None:
+        """``pip install`` into this environment, at the locked versions where ``arguments`` leave a choice.
 
         Raises
         ------
         BuildFailedError
             If pip fails, with its reason and the remedy.
         """
-        finished = self._pip(["install", "--disable-pip-version-check", "--no-input", "--no-compile", *arguments])
-        if finished.returncode != 0:
-            raise _explain(arguments, finished)
+        runs: list[Finished] = []
+
+        def run_pip(words: Sequence[str], env: Mapping[str, str]) -> tuple[int, str]:
+            runs.append(self._pip(words, env))
+            return runs[-1].returncode, runs[-1].tail(_LINES_OF_AN_ERROR)
+
+        pins = pins_for(arguments, self._shared) if locked else []
+        options = ["--disable-pip-version-check", "--no-input", "--no-compile"]
+        if install_locked(run_pip, [*options, *arguments], pins, self.progress.say_once) != 0:
+            raise _explain(arguments, runs[-1])
 
     def would_install(self, arguments: Sequence[str]) -> list[dict[str, Any]]:
         """What pip would install, each with ``metadata`` and ``download_info``; empty where pip cannot tell."""
@@ -109,14 +122,14 @@ class Environment:
                 raise _explain([requirement], finished)
             yield wheels[0]
 
-    def _pip(self, arguments: Sequence[str]) -> Finished:
+    def _pip(self, arguments: Sequence[str], env: Mapping[str, str] | None = None) -> Finished:
         command = [str(self.python), "-m", "pip", *arguments]
-        return run_logged(command, log=self.log, progress=self.progress, bound=True)
+        return run_logged(command, log=self.log, progress=self.progress, env={**os.environ, **(env or {})}, bound=True)
 
 
 def _explain(arguments: Sequence[str], finished: Finished) -> BuildFailedError:
     wanted = " ".join(argument for argument in arguments if not argument.startswith("-"))
-    tail = finished.tail(200)
+    tail = finished.tail(_LINES_OF_AN_ERROR)
     errors = [line.strip() for line in tail.splitlines() if line.startswith("ERROR:")]
     reason = errors[-1].removeprefix("ERROR: ") if errors else f"pip ended with {finished.returncode}"
     hint = f"read {finished.log}"

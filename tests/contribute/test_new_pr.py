@@ -455,8 +455,7 @@ def test_the_first_install_shows_what_pip_says_only_where_it_fails(code: int, tm
         assert (done.returncode, done.stdout, more) == (0, "", [])
     else:
         assert (done.returncode, done.stdout) == (3, "")
-        assert more[:3] == ["Collecting", "WARNING: a newer pip", "error[environment]: pip could not install the kit"]
-        assert more[3].startswith("hint: ")
+        assert more == ["Collecting", "WARNING: a newer pip"]
 
 
 @pytest.mark.parametrize(("inside", "command"), [(True, ".venv-kit/bin/python"), (False, "{kit}/.venv-kit/bin/python")])

@@ -18,6 +18,7 @@ from scaffold.builds.bundle.target import Target
 from scaffold.builds.bundle.trees import KIT, import_paths, installed_in, kit_tree, source_build_tree
 from scaffold.builds.bundle.wheel_file import read_wheel
 from scaffold.builds.environment import Environment
+from scaffold.builds.lock import locked_versions
 from scaffold.builds.marker import MARKER
 from scaffold.builds.names import BuildName, parse_name
 from scaffold.builds.process import run_logged
@@ -207,7 +208,13 @@ class _Planner:
         target = self.request.target
         resolver = Resolver(self.scout, target, self._cache, tuple(options))
         with self.progress.step(f"resolving {what} for Python {target.python} on {target.platform}", lasting=True):
-            chosen = resolver.resolve(requirements, without=without, pins=pins)
+            listed = list(requirements)
+            locked = locked_versions(target.markers)
+            try:
+                chosen = resolver.resolve(listed, without=without, pins=pins, preferred=locked)
+            except BuildFailedError as error:
+                self.progress.say(f"{error.message}; trying without the locked versions")
+                chosen = resolver.resolve(listed, without=without, pins=pins)
         with self.progress.step(f"getting {len(chosen)} wheels", lasting=True):
             paths = resolver.download(chosen)
         for path in paths:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from scaffold.builds.bundle.target import Target
@@ -50,10 +51,12 @@ class Resolver:
         *,
         without: frozenset[str] = frozenset(),
         pins: Mapping[str, str] | None = None,
+        preferred: Mapping[str, str] | None = None,
     ) -> list[Choice]:
         """Wheels for ``requirements`` and all they depend on, save projects named in ``without``.
 
-        ``pins`` are the versions of some projects, wherever they are needed.
+        ``pins`` are the versions of some projects, wherever they are needed; ``preferred`` likewise, where all who
+        require one of them allow it.
 
         Raises
         ------
@@ -63,13 +66,13 @@ class Resolver:
         roots = [requirement for requirement in map(Requirement, requirements) if self._applies(requirement, "")]
         roots = [requirement for requirement in roots if canonicalize_name(requirement.name) not in without]
         exact = {str(canonicalize_name(name)): version for name, version in (pins or {}).items()}
-        wanted = _merge(roots, exact)
+        wanted = _merge(roots, exact, preferred or {})
         for _ in range(_MOST_ROUNDS):
             arguments = [*self.target.pip_options, *self.options, *sorted(wanted)]
             found = {
                 canonicalize_name(item["metadata"]["name"]): item for item in self.environment.would_install(arguments)
             }
-            grown = _merge(self._closure(roots, found, without), exact)
+            grown = _merge(self._closure(roots, found, without), exact, preferred or {})
             if grown == wanted:
                 return sorted(map(_choice, found.values()), key=lambda choice: choice.name)
             wanted = grown
@@ -137,13 +140,17 @@ class Resolver:
         return requirement.marker.evaluate({**self.target.markers, "extra": extra})
 
 
-def _merge(requirements: Iterable[Requirement], pins: Mapping[str, str]) -> frozenset[str]:
+def _merge(
+    requirements: Iterable[Requirement], pins: Mapping[str, str], preferred: Mapping[str, str]
+) -> frozenset[str]:
     """One line a project, so that pip sees every bound; markers were judged, extras are followed by us."""
     bounds: dict[str, set[str]] = {}
     for requirement in requirements:
-        name = canonicalize_name(requirement.name)
-        bound = bounds.setdefault(name, {f"=={pins[name]}"} if name in pins else set())
-        bound.update(map(str, requirement.specifier))
+        bounds.setdefault(canonicalize_name(requirement.name), set()).update(map(str, requirement.specifier))
+    for name, bound in bounds.items():
+        version = pins.get(name, preferred.get(name))
+        if version and (name in pins or SpecifierSet(",".join(bound)).contains(version)):
+            bound.add(f"=={version}")
     return frozenset(name + ",".join(sorted(bound)) for name, bound in bounds.items())
 
 

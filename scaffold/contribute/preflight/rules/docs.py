@@ -106,6 +106,7 @@ def _environment(facts: Facts) -> Path:
         environment.create()
         requirements = environment.folder / "requirements.txt"
         requirements.write_bytes(wanted)
-        environment.install(["-r", str(requirements)])
+        # At the versions that upstream would get today, not at ours.
+        environment.install(["-r", str(requirements)], locked=False)
         whole.touch()
     return environment.python
