@@ -33,7 +33,8 @@ def markers_of(python: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_lock_holds_one_version_of_every_requirement(python: str) -> None:
+def test_lock_holds_one_version_of_every_requirement(python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
     document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = document["project"]
     extras = [line for lines in project["optional-dependencies"].values() for line in lines]
@@ -58,7 +59,8 @@ def test_lock_has_no_project_twice_for_one_python(python: str) -> None:
     assert sorted(names) == sorted(set(names))
 
 
-def test_lock_leaves_pytorch_and_tilelang_to_their_settings() -> None:
+def test_lock_leaves_pytorch_and_tilelang_to_their_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
     assert {"torch", "tilelang", "triton"} & set(locked_versions(markers_of("3.12"))) == set()
 
 
@@ -160,6 +162,7 @@ def test_build_backends_get_the_lock_too() -> None:
 
 
 def test_constraints_come_from_the_environment_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
     assert constraints_file() == LOCK
     monkeypatch.setenv(VARIABLE, "none")
     assert read_pins(constraints_file()) == []
