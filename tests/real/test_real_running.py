@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from realkit import RELEASE
 from verbs import run_verb
 
 from scaffold.builds.build import Build
@@ -59,7 +60,7 @@ def run_for_real(
     return run_script(script, build, workspace=workspace, progress=QUIET, argv=("test",), timeout_s=120)
 
 
-@pytest.mark.parametrize("name", ["wheel:0.1.9", "wheel:latest"])
+@pytest.mark.parametrize("name", ["wheel:0.1.9", RELEASE])
 def test_a_script_computes_and_is_recorded(
     name: str, store: object, workspace: Workspace, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
