@@ -165,7 +165,7 @@ def tests_lowest(session: nox.Session) -> None:
 
 
 def run_lane(session: nox.Session, versions: str) -> None:
-    file = str(Path(session.create_tmp()).resolve() / f"{versions}.txt")
+    file = str(Path(session.virtualenv.location).resolve() / f"{versions}.txt")
     install(session, "packaging", *group("lock"))
     session.run("python", "scripts/lock.py", versions, "-o", file)
     # The newest of everything is the newest TileLang, too.

@@ -115,9 +115,12 @@ def run_tests(file: Path, arguments: Sequence[str]) -> int:
     installed = [name for name in tried if name in locked and tried[name] != locked[name] and is_installed(name)]
     causes: dict[str, str] = {}
     for name in installed:
+        unexplained = [test for test in failed if test not in causes]
+        if not unexplained:
+            break
         swap(name, locked[name])
-        still = failing(failed)
-        causes |= {test: name for test in failed if test not in still}
+        still = failing(unexplained)
+        causes |= {test: name for test in unexplained if test not in still}
         swap(name, tried[name])
     for test in failed:
         name = causes.get(test, "")

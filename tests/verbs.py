@@ -7,6 +7,11 @@ import signal
 from scaffold.cli.main import main
 
 
+def words(text: str) -> str:
+    """``text`` with one blank between words: how wide a table is drawn differs among releases of rich."""
+    return " ".join(text.split())
+
+
 def run_verb(*argv: str) -> int:
     """The exit code; the handlers that ``main`` sets for its own process do not stay behind."""
     previous = signal.getsignal(signal.SIGTERM)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from verbs import run_verb
+from verbs import run_verb, words
 
 from scaffold.builds.doctor import accelerator
 from scaffold.builds.doctor import facts as facts_module
@@ -153,20 +153,21 @@ ROWS = (
 def test_render_puts_the_answer_first_and_the_next_command_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     found = Diagnosis("lower", "there is no GPU", (("things", ROWS),))
-    assert render(found, Workspace(Path("/home/me/workspace")), width=80) == (
-        "= ready to lower and to build from source; not to run: no GPU (judged: lower)\n"
-        "  judged for 'lower', since there is no GPU; --for run or --for source asks for another\n"
-        "\n"
-        "things\n"
-        "! warning  Git host  old\n"
-        "· missing  GPU       none\n"
-        "= ok       build     builds/x\n"
-        "\n"
-        "what mends it\n"
-        "! Git host python -m scaffold setup --source sdist:latest\n"
-        "\n"
-        "next: python -m scaffold tir-diff gemm\n"
-    )
+    text = render(found, Workspace(Path("/home/me/workspace")), width=80)
+    assert [words(line) for line in text.splitlines()] == [
+        "= ready to lower and to build from source; not to run: no GPU (judged: lower)",
+        "judged for 'lower', since there is no GPU; --for run or --for source asks for another",
+        "",
+        "things",
+        "! warning Git host old",
+        "· missing GPU none",
+        "= ok build builds/x",
+        "",
+        "what mends it",
+        "! Git host python -m scaffold setup --source sdist:latest",
+        "",
+        "next: python -m scaffold tir-diff gemm",
+    ]
 
 
 def test_fixes_are_in_the_form_the_kit_was_run_in(monkeypatch: pytest.MonkeyPatch) -> None:
