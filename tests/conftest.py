@@ -60,6 +60,12 @@ def no_shared_workspace(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
 
 
 @pytest.fixture(autouse=True)
+def no_resident_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test finds TileLang imported by the one before it, or leaves a process behind."""
+    monkeypatch.setenv("SCAFFOLD_NO_RESIDENT", "1")
+
+
+@pytest.fixture(autouse=True)
 def started_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a verb says to type next depends on who started it, and CI starts the tests with nox."""
     for name in ("NOX_CURRENT_SESSION", "SCAFFOLD_COMMAND"):

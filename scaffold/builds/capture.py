@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import platform
+import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from scaffold.builds.build import Build
 from scaffold.builds.gpu import find_gpu
 from scaffold.builds.libraries import hash_libraries
 from scaffold.builds.machine_code import MachineCode, compile_cuda, find_toolchain
-from scaffold.builds.probing import run_probe
+from scaffold.builds.probing import own_folder, run_probe
+from scaffold.builds.resident import resident_server
 from scaffold.builds.serving import ProbeServer
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import EmptyCaptureError
@@ -71,10 +74,23 @@ def capture(
     KernelSourceError, ProbeError, ProbeTimeoutError, EnvironmentProblem
         As :func:`~scaffold.builds.probing.run_probe` says.
     """
-    with progress.step(f"lowering {request.name} for {request.target} in {build.name}"):
-        captured = capture_ir(
-            request, build, workspace=workspace, progress=progress, argv=argv, timeout_s=options.timeout_s
-        )
+    folder = own_folder(workspace)
+    try:
+        with (
+            progress.step(f"lowering {request.name} for {request.target} in {build.name}"),
+            resident_server(build, folder, progress) or nullcontext() as server,
+        ):
+            captured = capture_ir(
+                request,
+                build,
+                workspace=workspace,
+                progress=progress,
+                argv=argv,
+                timeout_s=options.timeout_s,
+                server=server,
+            )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     if not options.machine_code:
         return captured.file
     return with_machine_code(captured, build, workspace=workspace, progress=progress)

@@ -12,12 +12,19 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from scaffold.progress import Progress
 
+
+class Killable(Protocol):
+    """What is not a child of ours, and ends all the same."""
+
+    def kill(self) -> None: ...
+
+
 #: Processes that run now, so that an interrupted caller can end those its other threads wait for.
-_RUNNING: set[subprocess.Popen[bytes]] = set()
+_RUNNING: set[subprocess.Popen[bytes] | Killable] = set()
 
 #: How long a process group has to end after SIGTERM, in seconds, before SIGKILL.
 _GRACE_SECONDS = 3.0
@@ -145,7 +152,7 @@ def _pass_on(process: subprocess.Popen[bytes], output: IO[bytes], on_line: Calla
 
 
 @contextlib.contextmanager
-def ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
+def ended_with_us(process: subprocess.Popen[bytes] | Killable) -> Iterator[None]:
     """Count ``process`` among those that :func:`end_all` ends."""
     _RUNNING.add(process)
     try:
@@ -160,8 +167,11 @@ def end_all() -> None:
         _end_group(process)
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def _end_group(process: subprocess.Popen[bytes] | Killable) -> None:
     """SIGTERM, wait, SIGKILL, for the process and all it started."""
+    if not isinstance(process, subprocess.Popen):
+        process.kill()
+        return
     for sign in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sign)

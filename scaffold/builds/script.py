@@ -15,6 +15,7 @@ from scaffold.builds.build import Build
 from scaffold.builds.capture import Captured, captured_of
 from scaffold.builds.probing import crash_of, keep_for_a_look, last_line, own_folder, run_in
 from scaffold.builds.process import Finished
+from scaffold.builds.resident import open_server
 from scaffold.builds.script_end import Ending, why_stopped
 from scaffold.builds.serving import ProbeServer
 from scaffold.builds.workspace import Workspace
@@ -182,7 +183,7 @@ def _served(
     if server is not None or script.real:
         yield None if script.real else server
         return
-    with ProbeServer(build, folder, progress) as own:
+    with open_server(build, folder, progress) as own:
         yield own
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any, Union
 
 from scaffold.builds.build import Build
 from scaffold.builds.process import Finished, ended_with_us, probe_environment
@@ -23,7 +24,7 @@ from scaffold.probe import start
 from scaffold.progress import Progress
 
 #: Imported before the first request, beside TileLang and TVM: what every request would import.
-_WARM = (
+WARM = (
     "scaffold.probe.capture",
     "scaffold.probe.script",
     *(f"scaffold.probe.standin.{path.stem}" for path in sorted(Path(start.__file__).parent.glob("standin/[a-z]*.py"))),
@@ -46,6 +47,45 @@ class _Waiting:
     answer: Future[Finished] = field(default_factory=Future)
 
 
+class Connection:
+    """A server at the other end of a socket, with as much of :class:`subprocess.Popen` as a client of it needs."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self.stdin: IO[bytes] | None = link.makefile("wb")
+        self.stdout: IO[bytes] | None = link.makefile("rb")
+        self._ended = threading.Event()
+
+    def poll(self) -> int | None:
+        return 0 if self._ended.is_set() else None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The other end is no child of ours: what can be waited for is the end of its answers."""
+        if not self._ended.wait(timeout):
+            raise subprocess.TimeoutExpired("a fork of the resident process", timeout or 0.0)
+        return 0
+
+    def end(self) -> None:
+        """Note that the answers have ended, and let go of the socket."""
+        self._ended.set()
+        with contextlib.suppress(OSError):
+            if self.stdin is not None:
+                self.stdin.close()
+            self._link.close()
+
+    def finish(self) -> None:
+        """Send no more requests: the server ends what still runs, and itself."""
+        with contextlib.suppress(OSError):
+            self._link.shutdown(socket.SHUT_WR)
+
+    def kill(self) -> None:
+        with contextlib.suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
+
+
+ServerProcess = Union["subprocess.Popen[bytes]", Connection]
+
+
 class ProbeServer:
     """Runs requests in children of one process; any number of threads may ask at once."""
 
@@ -57,7 +97,8 @@ class ProbeServer:
         *,
         import_timeout_s: float = _IMPORT_TIMEOUT_S,
         environment: Mapping[str, str] | None = None,
-        warm: Sequence[str] = _WARM,
+        warm: Sequence[str] = WARM,
+        connection: socket.socket | None = None,
     ) -> None:
         self.build = build
         self._environment = dict(environment or {})
@@ -72,10 +113,10 @@ class ProbeServer:
         request.write_text(json.dumps({"warm": list(warm)}), encoding="utf-8")
         self._command = [build.python, str(Path(start.__file__)), "server", str(request)]
         progress.echo(" ".join(self._command))
-        started: Future[subprocess.Popen[bytes]] = Future()
+        started: Future[ServerProcess] = Future()
         # The system ends the server when the *thread* that started it ends: this one stays as long as the server.
         self._reader = threading.Thread(
-            target=self._start_and_read, args=(started,), name=f"answers of {build.name}", daemon=True
+            target=self._start_and_read, args=(started, connection), name=f"answers of {build.name}", daemon=True
         )
         self._reader.start()
         try:
@@ -149,7 +190,9 @@ class ProbeServer:
     def close(self) -> None:
         """End the server and what it runs."""
         with contextlib.suppress(OSError):
-            if self._process.stdin is not None:
+            if isinstance(self._process, Connection):
+                self._process.finish()
+            elif self._process.stdin is not None:
                 self._process.stdin.close()
         try:
             self._process.wait(_GRACE_SECONDS)
@@ -181,19 +224,10 @@ class ProbeServer:
             stdin.write(json.dumps(request).encode() + b"\n")
             stdin.flush()
 
-    def _start_and_read(self, started: Future[subprocess.Popen[bytes]]) -> None:
+    def _start_and_read(self, started: Future[ServerProcess], connection: socket.socket | None) -> None:
         """Hand every answer to who waits for it; at the end, tell those left that none will come."""
         try:
-            with self._log.open("ab") as log:
-                process = subprocess.Popen(
-                    self._command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    env=probe_environment({**probe_variables(self._folder), **self._environment}),
-                    cwd=self._folder,
-                    start_new_session=True,
-                )
+            process = self._start() if connection is None else Connection(connection)
         except BaseException as error:  # noqa: BLE001 - raised where the server was asked for
             started.set_exception(error)
             return
@@ -207,8 +241,22 @@ class ProbeServer:
         except (ValueError, KeyError, TypeError):
             _kill(process)  # half a line, or none of ours: nothing it says from here on can be trusted
         finally:
+            if isinstance(process, Connection):
+                process.end()
             process.wait()
             self._tell_of_the_end()
+
+    def _start(self) -> ServerProcess:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=probe_environment({**probe_variables(self._folder), **self._environment}),
+                cwd=self._folder,
+                start_new_session=True,
+            )
 
     def _tell_of_the_end(self) -> None:
         if not self._ready.done():
@@ -262,8 +310,11 @@ class ProbeServer:
         return Finished(0, self._log).tail(8)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: ServerProcess) -> None:
     """End a server at once, with what it has not yet made a process of its own."""
+    if isinstance(process, Connection):
+        process.kill()
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 

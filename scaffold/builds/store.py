@@ -20,6 +20,7 @@ from scaffold.builds.given import folder_of, interpreter, link_folder, virtual_e
 from scaffold.builds.marker import MARKER, write_marker
 from scaffold.builds.names import BuildName, parse_name
 from scaffold.builds.prove import prove
+from scaffold.builds.resident import end_residents
 from scaffold.builds.source.model import SourceIdentity
 from scaffold.builds.source.sdist import Sdists
 from scaffold.builds.source.worktree import find_checkout
@@ -110,6 +111,7 @@ class BuildStore:
             here = ", ".join(build.name for build in self.installed()) or "none"
             raise UnknownBuildError(f"no build {name!r} in {self.workspace.builds}", hint=f"there are: {here}")
         with self.workspace.lock(folder.name, self.progress):
+            end_residents(str(Environment(folder, self.progress).python))
             (folder / MARKER).unlink(missing_ok=True)
             shutil.rmtree(folder)
         return folder

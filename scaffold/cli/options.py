@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from scaffold.errors import ExitCode, OutputFolderError, UsageError
 from scaffold.progress import Progress
@@ -90,7 +90,22 @@ def add_kernel(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--timeout", metavar="SECONDS", type=_seconds, help="for one lowering (default: 600; of many: 120)"
     )
+    group.add_argument(
+        "--no-resident",
+        action=_NoResident,
+        help="import TileLang anew, and leave no process that keeps it imported for the next command",
+    )
     group.add_argument("--no-machine-code", action="store_true", help="do not run nvcc on the generated source")
+
+
+class _NoResident(argparse.Action):
+    """Sets the variable that whoever starts a server reads, workers of a cluster included."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+
+    def __call__(self, *_: Any) -> None:
+        os.environ["SCAFFOLD_NO_RESIDENT"] = "1"
 
 
 def _seconds(text: str) -> float:

@@ -21,6 +21,7 @@ from scaffold.builds.build import Build
 from scaffold.builds.capture import Captured, capture_ir
 from scaffold.builds.content import FileHashes, files_digest, probe_digest
 from scaffold.builds.probing import own_folder
+from scaffold.builds.resident import open_server
 from scaffold.builds.script import PassedOver, Script, run_script
 from scaffold.builds.serving import ProbeServer
 from scaffold.builds.workspace import Workspace
@@ -334,7 +335,8 @@ def _server(task: LowerTask, workspace: Workspace, progress: Progress) -> Iterat
     with _SHELF.lock:
         server = _SHELF.servers.get(key)
         if server is None or not server.alive:
-            server = _SHELF.servers[key] = ProbeServer(task.build, own_folder(workspace), progress)
+            start = ProbeServer if task.fresh else open_server
+            server = _SHELF.servers[key] = start(task.build, own_folder(workspace), progress)
     yield server
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import time
 import traceback
 from dataclasses import dataclass
@@ -54,6 +55,25 @@ def run(document: dict[str, Any]) -> int:
     _say(answers, {"ready": True})
     server.serve()
     return 0
+
+
+def serve_connection(connection: socket.socket) -> NoReturn:
+    """Serve a connection instead of stdin, in a fork of a process that has imported TileLang; ends the process."""
+    code = 70
+    try:
+        os.dup2(connection.fileno(), 0)
+        answers = os.fdopen(os.dup(connection.fileno()), "w", encoding="utf-8", buffering=1)
+        connection.close()
+        server = _Server(answers)
+        _say(answers, {"ready": True})
+        server.serve()
+        code = 0
+    except BrokenPipeError:
+        code = 0  # whoever asked is gone
+    except BaseException:  # noqa: BLE001 - the log of the resident process is where it can be told
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 def _say(answers: Any, value: dict[str, Any]) -> None:

@@ -39,8 +39,9 @@ def end_with_parent() -> None:
 
 
 def main(argv: list[str]) -> int:
-    if argv[0] != "profiled":
-        # A profiler starts us from a thread of its own, and the kernel counts the end of that as a parent's death.
+    if argv[0] not in ("profiled", "resident"):
+        # A profiler starts us from a thread of its own, and the kernel counts the end of that as a parent's death;
+        # a resident process is there for the next command.
         end_with_parent()
     faulthandler.enable()
     here = pathlib.Path(__file__).resolve().parent

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -16,29 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from servers import HANG, ask, interpreter, is_gone, pid_in
 
 from scaffold.builds import serving
 from scaffold.builds.build import Build
-from scaffold.builds.process import Finished, end_all
+from scaffold.builds.process import end_all
 from scaffold.builds.serving import ProbeServer
 from scaffold.errors import EnvironmentProblem, ProbeError
 from scaffold.progress import Progress
 
 ROOT = Path(__file__).parents[2]
-
-#: A package that brings a job with it: one that runs the code it is asked to.
-TILELANG = """
-import sys, types
-job = types.ModuleType("scaffold.probe.task")
-def run(document):
-    exec(document["code"], {})
-    return 0
-job.run = run
-sys.modules["scaffold.probe.task"] = job
-"""
-
-#: Waits where a probe would lower, and says who it is.
-HANG = "import os, time; open({pid!r}, 'w').write(str(os.getpid())); time.sleep(60)"
 
 #: Leaves its parent, and its session.
 DAEMON = """
@@ -53,18 +38,7 @@ time.sleep(60)
 
 @pytest.fixture(autouse=True)
 def nothing_warm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "_WARM", ())
-
-
-def interpreter(folder: Path, tilelang: str = TILELANG) -> str:
-    """A Python that has ``tilelang``."""
-    for name, text in (("tilelang", tilelang), ("tvm", "")):
-        (folder / "site" / name).mkdir(parents=True, exist_ok=True)
-        (folder / "site" / name / "__init__.py").write_text(text)
-    python = folder / "python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH={folder / "site"} exec {sys.executable} "$@"\n')
-    python.chmod(0o755)
-    return str(python)
+    monkeypatch.setattr(serving, "WARM", ())
 
 
 def server_of(folder: Path, python: str, import_timeout_s: float = 60) -> ProbeServer:
@@ -73,37 +47,15 @@ def server_of(folder: Path, python: str, import_timeout_s: float = 60) -> ProbeS
     return ProbeServer(Build("wheel:test", python), folder / "server", progress, import_timeout_s=import_timeout_s)
 
 
+def pid_of(server: ProbeServer) -> int:
+    assert isinstance(server._process, subprocess.Popen)
+    return server._process.pid
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ProbeServer]:
     with server_of(tmp_path, interpreter(tmp_path)) as made:
         yield made
-
-
-def ask(server: ProbeServer, folder: Path, code: str, *, timeout_s: float = 30, memory: int | None = None) -> Finished:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "request.json").write_text(json.dumps({"code": textwrap.dedent(code)}))
-    return server.run("task", folder, timeout_s=timeout_s, memory_bytes=memory)
-
-
-def is_gone(pid: int) -> bool:
-    """Whether the process ends within seconds; one that nobody has waited for yet is as good as gone."""
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def pid_in(path: Path) -> int:
-    for _ in range(200):
-        with contextlib.suppress(OSError, ValueError):
-            return int(path.read_text())
-        time.sleep(0.05)
-    raise AssertionError(f"nobody wrote {path}")
 
 
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
@@ -218,7 +170,7 @@ def test_killed_server_tells_who_waits_and_who_asks_after(server: ProbeServer, t
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ask, server, tmp_path / "one", HANG.format(pid=str(tmp_path / "pid")))
         child = pid_in(tmp_path / "pid")
-        os.kill(server._process.pid, signal.SIGKILL)
+        os.kill(pid_of(server), signal.SIGKILL)
         with pytest.raises(ProbeError, match=r"the probe server of wheel:test died \(exit code -9\)") as caught:
             waiting.result(10)
     assert caught.value.exit_code == 5
@@ -239,7 +191,7 @@ def test_closing_ends_what_runs(tmp_path: Path) -> None:
         with pytest.raises(ProbeError):
             waiting.result(10)
     assert is_gone(child)
-    assert is_gone(server._process.pid)
+    assert is_gone(pid_of(server))
 
 
 def test_server_outlives_the_thread_that_made_it(tmp_path: Path) -> None:
@@ -346,11 +298,11 @@ sys.path.insert(0, {root!r})
 from scaffold.builds import serving
 from scaffold.builds.build import Build
 from scaffold.progress import Progress
-serving._WARM = ()
+serving.WARM = ()
 folder = Path({folder!r})
 (folder / "server").mkdir()
 with serving.ProbeServer(Build("wheel:test", {python!r}), folder / "server", Progress(verbosity=-1)) as server:
-    open(folder / "server.pid", "w").write(str(server._process.pid))
+    open(folder / "server.pid", "w").write(str(pid_of(server)))
     server.run("task", folder, timeout_s=60)
 """
 
