@@ -302,7 +302,7 @@ serving.WARM = ()
 folder = Path({folder!r})
 (folder / "server").mkdir()
 with serving.ProbeServer(Build("wheel:test", {python!r}), folder / "server", Progress(verbosity=-1)) as server:
-    open(folder / "server.pid", "w").write(str(pid_of(server)))
+    open(folder / "server.pid", "w").write(str(server._process.pid))
     server.run("task", folder, timeout_s=60)
 """
 
