@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import distributions
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -24,6 +23,8 @@ def pins_for(arguments: Sequence[str], shared: Iterable[Path]) -> list[str]:
     EnvironmentProblem
         If the file that names them cannot be read.
     """
+    from importlib.metadata import distributions
+
     required = list(filter(None, map(_requirement, arguments)))
     present = {canonicalize_name(item.name) for item in distributions(path=[str(folder) for folder in shared])}
     return [

@@ -9,21 +9,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from scaffold.builds.build import Build
 from scaffold.builds.environment import Environment, SitePackages
-from scaffold.builds.from_source import Releases, SourceBuilder, SourceBuildOptions
 from scaffold.builds.given import folder_of, interpreter, link_folder, virtual_environment
 from scaffold.builds.marker import MARKER, write_marker
 from scaffold.builds.names import BuildName, parse_name
-from scaffold.builds.prove import prove
 from scaffold.builds.resident import end_residents
-from scaffold.builds.source.model import SourceIdentity
-from scaffold.builds.source.sdist import Sdists
-from scaffold.builds.source.worktree import find_checkout
 from scaffold.builds.torch import torch_environment
 from scaffold.builds.wheel import install_wheel, newest_release, pins_of
 from scaffold.builds.workspace import Workspace
@@ -31,8 +26,12 @@ from scaffold.errors import BuildFailedError, UnknownBuildError, UsageError
 from scaffold.files import write_atomically
 from scaffold.progress import Progress
 
+if TYPE_CHECKING:
+    # What makes a build from source is half of the kit's start; who has a build needs none of it.
+    from scaffold.builds.from_source import Releases, SourceBuildOptions
+    from scaffold.builds.source.model import SourceIdentity
+
 _OPTIONS = "options.json"
-_DEFAULTS = SourceBuildOptions()
 
 
 class BuildStore:
@@ -129,8 +128,12 @@ class BuildStore:
         if name.rest == "latest" and name.kind == "wheel":
             return BuildName("wheel", newest_release(self.workspace, self.progress))
         if name.rest == "latest" and name.kind == "sdist":
+            from scaffold.builds.source.sdist import Sdists
+
             return BuildName("sdist", Sdists(self.workspace, self.progress).newest())
         if name.kind == "worktree" and not name.rest:
+            from scaffold.builds.source.worktree import find_checkout
+
             return BuildName("worktree", str(find_checkout("", self.workspace).root))
         return name
 
@@ -173,7 +176,10 @@ class BuildStore:
 
     def _make(self, name: BuildName, folder: Path) -> Build:
         """Make it, or bring it up to date; nothing is done where it is."""
-        options = self._options or _remembered(folder) or _DEFAULTS
+        from scaffold.builds.from_source import SourceBuilder, SourceBuildOptions
+        from scaffold.builds.prove import prove
+
+        options = self._options or _remembered(folder) or SourceBuildOptions()
         self.workspace.folder(folder)
         builder = SourceBuilder(
             name, folder, workspace=self.workspace, progress=self.progress, options=options, releases=self._releases()
@@ -198,6 +204,8 @@ class BuildStore:
         return _write_marker(folder, build, key)
 
     def _releases(self) -> Releases:
+        from scaffold.builds.from_source import Releases
+
         return Releases(
             newest=lambda: newest_release(self.workspace, self.progress),
             site_packages=self._release_site_packages,
@@ -234,6 +242,8 @@ def _key(identity: SourceIdentity, options: SourceBuildOptions) -> dict[str, Any
 
 def _remembered(folder: Path) -> SourceBuildOptions | None:
     """How the build in ``folder`` was asked for."""
+    from scaffold.builds.from_source import SourceBuildOptions
+
     try:
         return msgspec.json.decode((folder / _OPTIONS).read_bytes(), type=SourceBuildOptions)
     except (OSError, msgspec.MsgspecError):

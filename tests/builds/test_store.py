@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from fakebuilds import FakeBuilder, RecordedEnvironment, identity, torch_of
 
+from scaffold.builds import from_source
 from scaffold.builds import given as given_module
+from scaffold.builds import prove as prove_module
 from scaffold.builds import store as store_module
 from scaffold.builds import wheel as wheel_module
 from scaffold.builds.environment import _explain
@@ -36,9 +38,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStore:
     RecordedEnvironment.reset()
     FakeBuilder.reset()
     workspace = Workspace(tmp_path / "workspace")
-    monkeypatch.setattr(store_module, "SourceBuilder", FakeBuilder)
+    monkeypatch.setattr(from_source, "SourceBuilder", FakeBuilder)
     monkeypatch.setattr(store_module, "torch_environment", lambda *_: torch_of(workspace))
-    monkeypatch.setattr(store_module, "prove", lambda *_, **__: None)
+    monkeypatch.setattr(prove_module, "prove", lambda *_, **__: None)
 
     def open_store(options: SourceBuildOptions | None = None) -> BuildStore:
         return BuildStore(workspace, Progress(verbosity=-1), options=options)
@@ -183,7 +185,7 @@ def test_one_that_cannot_be_proven_is_not_whole(store: MakeStore, monkeypatch: p
         raise BuildFailedError("what gets imported is another")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "prove", refuse)
+        patch.setattr(prove_module, "prove", refuse)
         with pytest.raises(BuildFailedError):
             store().get("sdist:0.1.14")
     assert names(store()) == []

@@ -11,6 +11,8 @@ import pytest
 from fakebuilds import ATTESTATION, FakeBuilder, RecordedEnvironment, torch_of
 from verbs import run_verb
 
+from scaffold.builds import from_source
+from scaffold.builds import prove as prove_module
 from scaffold.builds import store as store_module
 from scaffold.builds import wheel as wheel_module
 from scaffold.builds.attestation import path_of
@@ -36,7 +38,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     RecordedEnvironment.reset()
     FakeBuilder.reset()
     PROVEN.clear()
-    monkeypatch.setattr(store_module, "SourceBuilder", FakeBuilder)
+    monkeypatch.setattr(from_source, "SourceBuilder", FakeBuilder)
     monkeypatch.setattr(store_module, "torch_environment", lambda *_: torch_of(found))
 
     def attest(build: Build, **_: Any) -> Any:
@@ -47,7 +49,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
         path.write_bytes(msgspec.json.encode(attestation))
         return attestation
 
-    for module in (store_module, builds_module):
+    for module in (prove_module, builds_module):
         monkeypatch.setattr(module, "prove", attest)
     return found
 

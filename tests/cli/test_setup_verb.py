@@ -14,6 +14,8 @@ from fakebuilds import ATTESTATION, FakeBuilder, torch_of
 from verbs import run_verb
 
 from scaffold.builds import choose_source as choose_module
+from scaffold.builds import from_source
+from scaffold.builds import prove as prove_module
 from scaffold.builds import store as store_module
 from scaffold.builds.bundle import unpack
 from scaffold.builds.native.recipe import Recipe
@@ -32,9 +34,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.setenv("SCAFFOLD_WORKSPACE", str(found.root))
     monkeypatch.setenv("COLUMNS", "100")
     FakeBuilder.reset()
-    monkeypatch.setattr(store_module, "SourceBuilder", FakeBuilder)
+    monkeypatch.setattr(from_source, "SourceBuilder", FakeBuilder)
     monkeypatch.setattr(store_module, "torch_environment", lambda *_: torch_of(found))
-    monkeypatch.setattr(store_module, "prove", lambda *_, **__: None)
+    monkeypatch.setattr(prove_module, "prove", lambda *_, **__: None)
     monkeypatch.setattr(builds_module, "prove", lambda *_, **__: ATTESTATION)
     return found
 
