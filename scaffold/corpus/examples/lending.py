@@ -80,7 +80,19 @@ def lend_to_scripts(cache: Path) -> tuple[str, ...]:
 
 @functools.cache
 def _projects() -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()
+    """Projects by module; in Python 3.10 ``packages_distributions`` knows only those with a top_level.txt."""
+    found: dict[str, list[str]] = {}
+    for distribution in metadata.distributions():
+        for module in _modules_of(distribution):
+            found.setdefault(module, []).append(distribution.metadata["Name"])
+    return found
+
+
+def _modules_of(distribution: metadata.Distribution) -> set[str]:
+    if listed := distribution.read_text("top_level.txt"):
+        return set(listed.split())
+    files = [path for path in distribution.files or () if path.suffix == ".py"]
+    return {path.parts[0] if len(path.parts) > 1 else path.stem for path in files}
 
 
 def _project_of(module: str) -> str:
