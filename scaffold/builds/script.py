@@ -46,7 +46,10 @@ class Script:
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A statement that raised: ``compiler`` says whether TileLang did, or a computation beside the kernels."""
+    """A statement that raised: ``compiler`` says whether TileLang did, or a computation beside the kernels.
+
+    ``unknown`` is what it would have made: names, or ``f()`` for what a function would have returned.
+    """
 
     file: str
     line: int
@@ -54,6 +57,10 @@ class PassedOver:
     message: str
     compiler: bool
     where: str | None = None
+    unknown: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.error}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -208,7 +215,7 @@ class _Told:
             case "captured":
                 self.captured.append(value)
             case "passed-over":
-                self.passed_over.append(PassedOver(**value))
+                self.passed_over.append(PassedOver(**{**value, "unknown": tuple(value["unknown"])}))
             case "missing":
                 self.missing.append(str(value))
             case "warning":
