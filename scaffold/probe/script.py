@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scaffold.probe.capture import check_pass_configs, normal_pass_configs
 from scaffold.probe.failure import fail, short_path, tell
@@ -25,9 +25,6 @@ from scaffold.probe.lowering import Lowered, kernel_line, record_lowering
 from scaffold.probe.printing import print_module
 from scaffold.probe.protocol import ScriptRequest, decode_script_request
 from scaffold.probe.spool import SpoolWriter
-
-if TYPE_CHECKING:
-    from scaffold.probe.standin.passing_over import FailedStatement
 
 #: TVM recurses. The system keeps so much free below the stack, whatever the limit was when the process began.
 _STACK_BYTES = 128 * 1024 * 1024
@@ -207,7 +204,7 @@ class _Run:
     def _cut_short(self, line: int, path: str) -> None:
         self._takeover.note(f"a loop without kernels was cut short ({short_path(path)}:{line})")
 
-    def _pass_over(self, error: Exception, statement: FailedStatement) -> None:
+    def _pass_over(self, error: Exception, statement: Any) -> None:
         """Take what a statement raised: note it once, told apart by whether TileLang raised it or a reference did."""
         if (statement.path, statement.line) in self._passed_over:
             return
@@ -216,7 +213,7 @@ class _Run:
         told["message"] = _with_cause(told["message"], statement)
         self._spool.write("passed-over", {"line": statement.line, "file": short_path(statement.path), **told})
 
-    def _note_caught(self, error: Exception, statement: FailedStatement) -> None:
+    def _note_caught(self, error: Exception, statement: Any) -> None:
         told = tell(error)
         place = f"{short_path(statement.path)}:{statement.line}"
         self._takeover.note(
@@ -237,7 +234,7 @@ class _Run:
             self._spool.write("warning", f"{self._stand_ins.asked} values that only a GPU knows were taken as 1")
 
 
-def _with_cause(message: str, statement: FailedStatement) -> str:
+def _with_cause(message: str, statement: Any) -> str:
     """What an error says, with what is known of its cause."""
     if statement.missing is not None:
         return f"{message} ({statement.missing})"

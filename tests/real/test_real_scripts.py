@@ -179,6 +179,39 @@ WAYS = {
         """,
         ["add", "add-2"],
     ),
+    "in operators registered with PyTorch, of any size": (
+        """
+        import torch
+        from kernels import add
+        @torch.library.custom_op("kit::doubled", mutates_args=())
+        def doubled(x: torch.Tensor) -> torch.Tensor:
+            assert x.is_cuda
+            return add(x.numel())(x, x)
+        @doubled.register_fake
+        def _(x):
+            return torch.empty_like(x)
+        @torch.library.triton_op("kit::tripled", mutates_args={"out"})
+        def tripled(x: torch.Tensor, out: torch.Tensor) -> None:
+            add(x.numel(), block=256)(x, x)
+        library = torch.library.Library("kit_of_old", "DEF")
+        library.define("halved(Tensor x) -> Tensor")
+        library.impl("halved", lambda x: add(x.numel(), block=64)(x, x), "CUDA")
+        class Sum(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return add(x.numel(), block=512)(x, x)
+            @staticmethod
+            def backward(ctx, grad):
+                return grad
+        x = torch.randn(1 << 20, device="cuda")
+        y = doubled(x)
+        assert y.shape == x.shape and y.is_cuda
+        tripled(x, y)
+        assert torch.ops.kit_of_old.halved(x).is_cuda
+        assert Sum.apply(x.requires_grad_()).shape == x.shape
+        """,
+        ["add", "add-2", "add-3", "add-4"],
+    ),
     "inside what is benchmarked": (
         """
         import torch
