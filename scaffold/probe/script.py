@@ -21,6 +21,7 @@ from typing import Any
 from scaffold.probe.capture import check_pass_configs, normal_pass_configs
 from scaffold.probe.failure import fail, short_path, tell
 from scaffold.probe.identity import identity
+from scaffold.probe.kernel import import_roots
 from scaffold.probe.lowering import Lowered, kernel_line, record_lowering
 from scaffold.probe.printing import print_module
 from scaffold.probe.protocol import ScriptRequest, decode_script_request
@@ -74,7 +75,7 @@ class _Run:
         from scaffold.probe.standin.main_module import MainModule
         from scaffold.probe.standin.users_files import UsersFiles
 
-        self._users = UsersFiles(self._request.roots, self._package)
+        self._users = UsersFiles([*self._request.roots, *import_roots(self._path)], self._package)
         self._index = kernels.KernelIndex(Path(self._request.spool).parent)
         files = None if self._request.real else soft.SoftFiles()
         try:
