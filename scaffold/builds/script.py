@@ -47,7 +47,10 @@ class Script:
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A statement that raised: ``compiler`` says whether TileLang did, or a computation beside the kernels."""
+    """A statement that raised: ``compiler`` says whether TileLang did, or a computation beside the kernels.
+
+    ``unknown`` is what it would have made: names, or ``f()`` for what a function would have returned.
+    """
 
     file: str
     line: int
@@ -55,6 +58,10 @@ class PassedOver:
     message: str
     compiler: bool
     where: str | None = None
+    unknown: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.error}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -209,7 +216,7 @@ class _Told:
             case "captured":
                 self.captured.append(value)
             case "passed-over":
-                self.passed_over.append(PassedOver(**value))
+                self.passed_over.append(PassedOver(**{**value, "unknown": tuple(value["unknown"])}))
             case "missing":
                 self.missing.append(str(value))
             case "warning":

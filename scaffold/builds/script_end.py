@@ -27,7 +27,7 @@ class Ending:
 def why_stopped(ending: Ending, finished: Finished, name: str, timeout_s: float) -> str | None:
     """One line: why the script called ``name`` did not come to its end; ``None`` where it did."""
     if finished.timed_out:
-        return f"did not end within {timeout_s:g} s"
+        return f"did not end within {timeout_s:g} s (time limit: --timeout SECONDS)"
     if ending.failure is not None:
         where = _line_of(ending, name)
         if ending.failure.error == "MemoryError":

@@ -7,9 +7,10 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scaffold.builds.script import PassedOver
 from scaffold.builds.version import tilelang_version
 from scaffold.cli.corpus_asked import Side, is_script, manifest_of, sides_of, task_of
 from scaffold.cli.corpus_code import compiled, with_resources
@@ -18,11 +19,12 @@ from scaffold.cli.pass_links import links_to
 from scaffold.cli.tracing import Session, made_of
 from scaffold.corpus.comparing import ComparedEntry, ComparedKernel, CompareTask
 from scaffold.corpus.lowering import Lowered
-from scaffold.corpus.manifest import Manifest
+from scaffold.corpus.manifest import Entry, Manifest
 from scaffold.corpus.pool import open_pool
 from scaffold.corpus.survey import by_reason, compare_all, lower_all
 from scaffold.diff.change import CHANGED, Outcome
-from scaffold.errors import ExitCode, NothingCompiledError, UsageError
+from scaffold.errors import ExitCode, NothingCompiledError, ProbeTimeoutError, UsageError
+from scaffold.kernels.resolve import functions_of
 from scaffold.report.corpus_build import corpus_report, survey_report, with_links
 from scaffold.report.corpus_markdown import render_corpus_markdown
 from scaffold.report.corpus_terminal import print_corpus, render_corpus_text
@@ -36,23 +38,37 @@ from scaffold.report.corpus_view import (
     SurveyReport,
 )
 from scaffold.report.terminal import make_console
+from scaffold.report.view import SkippedStatement
 from scaffold.trace.model import TraceFile
 
 _FILE_WIDTH = 120
 
 #: Shows one kernel, lowered in one build or in both, pass by pass.
-Show = Callable[[list[TraceFile]], int]
+Show = Callable[[list[TraceFile], "ShownScript"], int]
 
 
-def run_many(namespace: argparse.Namespace, session: Session, output: Output, show: Show) -> int:
+@dataclass(frozen=True)
+class ShownScript:
+    """What is shown of the script of a single kernel: why it is not whole, and what was passed over."""
+
+    incomplete: tuple[str, ...]
+    skipped: tuple[SkippedStatement, ...]
+
+
+def run_many(
+    namespace: argparse.Namespace, session: Session, output: Output, show: Show, given: Sequence[str] = ()
+) -> int:
     """Compare two builds, or survey one; 1 under ``--check`` where something changed.
 
-    Where it comes to a single kernel of a script, ``show`` tells the whole of it.
+    Where it comes to a single kernel of a script, ``show`` tells the whole of it. ``given`` are the options that the
+    next command repeats.
 
     Raises
     ------
     NothingCompiledError
         If no kernel came of it.
+    ProbeTimeoutError
+        If the only script did not end in time, and no kernel came of it.
     """
     sides = sides_of(namespace, session)
     manifest = manifest_of(namespace, session, sides[0])
@@ -69,19 +85,22 @@ def run_many(namespace: argparse.Namespace, session: Session, output: Output, sh
     with open_pool(namespace.jobs or os.cpu_count() or 1, namespace.scheduler) as pool:
         if len(sides) == 1:
             lowered = lower_all(tasks[0], pool, session.progress)
-            _require_some([k.name for one in lowered for k in one.kernels], [one.why_missing for one in lowered])
+            _require_some(manifest, lowered)
             if (single := _single_captured(namespace, manifest, lowered)) is not None:
-                return show([compiled(single, sides[0], namespace, session)])
-            return _survey(namespace, session, output, sides[0], manifest, lowered)
+                path, one = single
+                script = ShownScript(one.reasons, _skipped(one.skipped))
+                return show([compiled(path, sides[0], namespace, session)], script)
+            return _survey(namespace, session, output, sides[0], manifest, lowered, given)
         pairs = [CompareTask(one, other) for one, other in zip(*tasks, strict=True)]
         compared = compare_all(pairs, pool, session.progress)
-    _require_some(
-        [kernel.name for entry in compared for kernel in entry.kernels],
-        [entry.missed_candidate or entry.missed_baseline for entry in compared],
-    )
+    if not any(entry.kernels for entry in compared):
+        _require_some(manifest, [_as_lowered(entry) for entry in compared])
     if (pair := _single_compared(namespace, manifest, compared)) is not None:
+        whole = next(item for item in compared if item.kernels)
+        missed = (("baseline", whole.missed_baseline), ("candidate", whole.missed_candidate))
+        script = ShownScript(tuple(f"{label}: {why}" for label, why in missed if why), _skipped(whole.skipped))
         files = zip(pair, sides, strict=True)
-        return show([compiled(path, side, namespace, session) for path, side in files])
+        return show([compiled(path, side, namespace, session) for path, side in files], script)
     report = _compared(namespace, session, sides, manifest, compared)
     passes = dict.fromkeys(group.pass_name for group in report.groups if group.pass_name)
     report = with_links(report, links_to(passes, sides[1].build.name, session.workspace, session.progress))
@@ -90,11 +109,13 @@ def run_many(namespace: argparse.Namespace, session: Session, output: Output, sh
     return int(ExitCode.FINDING if namespace.check and found else ExitCode.OK)
 
 
-def _single_captured(namespace: argparse.Namespace, manifest: Manifest, results: Sequence[Lowered]) -> str | None:
-    """The trace of the one kernel this is about: the only one of a script, or the one named."""
-    kernels = [(kernel.name, str(lowered.trace_path(kernel))) for lowered in results for kernel in lowered.kernels]
-    found = _the_one(namespace, manifest, [name for name, _ in kernels])
-    return None if found is None else kernels[found][1]
+def _single_captured(
+    namespace: argparse.Namespace, manifest: Manifest, results: Sequence[Lowered]
+) -> tuple[str, Lowered] | None:
+    """The trace of the one kernel this is about, the only one of a script or the one named, and what it is of."""
+    kernels = [(kernel, lowered) for lowered in results for kernel in lowered.kernels]
+    found = _the_one(namespace, manifest, [kernel.name for kernel, _ in kernels])
+    return None if found is None else (str(kernels[found][1].trace_path(kernels[found][0])), kernels[found][1])
 
 
 def _single_compared(
@@ -132,6 +153,7 @@ def _survey(
     side: Side,
     manifest: Manifest,
     results: Sequence[Lowered],
+    given: Sequence[str],
 ) -> int:
     entries = [
         CapturedEntry(
@@ -141,16 +163,18 @@ def _survey(
                 CapturedKernel(kernel.name, str(lowered.trace_path(kernel)), kernel.failure)
                 for kernel in lowered.kernels
             ),
-            why_missing=lowered.why_missing,
+            why_missing=lowered.why_missing or _why_none(lowered, named=not namespace.corpus),
             packages=lowered.missing,
             notes=lowered.notes,
-            passed_over=lowered.passed_over,
+            passed_over=len(lowered.passed_over),
+            reasons=lowered.reasons,
+            skipped=_skipped(lowered.skipped),
             seconds=lowered.seconds,
         )
         for entry, lowered in zip(manifest.lowered, results, strict=True)
     ]
     first = next(entry for entry in entries if entry.kernels)
-    following = command_line("tir-diff", *namespace.kernels[:1], "--kernel", first.kernels[0].name)
+    following = command_line("tir-diff", *namespace.kernels[:1], *given, "--kernel", first.kernels[0].name)
     if len(entries) > 1:
         following = command_line("tir-diff", near(first.kernels[0].trace))
     report = survey_report(
@@ -160,14 +184,54 @@ def _survey(
     return int(ExitCode.OK)
 
 
-def _require_some(names: Sequence[str], why: Sequence[str]) -> None:
-    if names:
+def _require_some(manifest: Manifest, results: Sequence[Lowered]) -> None:
+    """Say why no kernel came of anything, script by script, and which functions could be named instead."""
+    if any(lowered.kernels for lowered in results):
         return
-    said = next(filter(None, why), "")
+    entries = list(zip(manifest.lowered, results, strict=True))
+    if len(entries) == 1 and results[0].timed_out_after_s is not None:
+        raise ProbeTimeoutError(
+            f"{entries[0][0].shown} did not end within {results[0].timed_out_after_s:g} s",
+            hint="give it longer with --timeout SECONDS",
+            context=_why_by_script(entries),
+        )
+    why = _why_by_script(entries)
+    said = next((text.partition("\n")[0] for text in why.values()), "")
+    functions = [name for entry, _ in entries if entry.is_script for name in functions_of(entry.path)]
+    listed = f" ({', '.join(functions)})" if functions else ""
     raise NothingCompiledError(
         f"no kernel was compiled{f': {said}' if said else ''}",
-        hint="name the function that returns the kernel: path/to/file.py::function",
+        hint=f"name the function that returns the kernel: path/to/file.py::function{listed}",
+        context=why,
     )
+
+
+def _why_by_script(entries: Sequence[tuple[Entry, Lowered]]) -> dict[str, str]:
+    """Why each script gave nothing, a line each reason; empty where all ran to their end as they should."""
+    found: dict[str, str] = {}
+    for entry, lowered in entries:
+        caught = [note for note in lowered.notes if note.endswith(": the script caught it")]
+        lines = (*lowered.reasons, *(item.shown for item in _skipped(lowered.skipped)), *caught)
+        if lines:
+            found[f"{entry.shown} {entry.target}"] = "\n".join(lines)
+    return found
+
+
+def _why_none(lowered: Lowered, *, named: bool) -> str:
+    """Why an entry gave no kernel, where it ran to its end; empty for one nobody named, which may be no script."""
+    if lowered.kernels or not (named or lowered.skipped):
+        return ""
+    return "; ".join(["nothing compiled", *(item.shown for item in _skipped(lowered.skipped))])
+
+
+def _skipped(items: Sequence[PassedOver]) -> tuple[SkippedStatement, ...]:
+    return tuple(SkippedStatement(item.file, item.line, item.error, item.message, item.unknown) for item in items)
+
+
+def _as_lowered(entry: ComparedEntry) -> Lowered:
+    """What both sides of an entry without a kernel came to."""
+    missed = dict.fromkeys(filter(None, (entry.missed_baseline, entry.missed_candidate)))
+    return Lowered((), not_built=tuple(missed), passed_over=entry.skipped, notes=entry.notes)
 
 
 def _compared(
@@ -187,6 +251,13 @@ def _compared(
         for entry in results
         for label, why in (("baseline", entry.missed_baseline), ("candidate", entry.missed_candidate))
         if why
+    ]
+    missed += [
+        MissedEntry(entry.name.removeprefix("examples/"), entry.target, label, why)
+        for entry in results
+        if not (entry.kernels or entry.missed_baseline or entry.missed_candidate)
+        and (why := _why_none(_as_lowered(entry), named=not namespace.corpus))
+        for label in ("baseline", "candidate")
     ]
     packages = Counter(package for entry in results for package in entry.missing_packages)
     return corpus_report(

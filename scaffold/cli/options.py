@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -42,6 +42,22 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self.verb = verb
+
+    def given(self, namespace: argparse.Namespace, leave_out: Collection[str]) -> list[str]:
+        """The options that were given, as words of a command line, but for those called ``leave_out``."""
+        words: list[str] = []
+        for action in self._actions:
+            value = getattr(namespace, action.dest, action.default)
+            if not action.option_strings or action.dest in leave_out or value == action.default:
+                continue
+            flag = action.option_strings[-1]
+            if action.nargs == 0:
+                words.append(flag)
+                continue
+            for text in value if isinstance(value, list) else [value]:
+                shown = f"{text:g}" if isinstance(text, float) else str(text)
+                words += [f"{flag}={shown}"] if shown.startswith("-") else [flag, shown]
+        return words
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, hint=f"see: scaffold {self.verb} --help")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scaffold.cli.comparing import compare_sides
-from scaffold.cli.corpus import run_many
+from scaffold.cli.corpus import ShownScript, run_many
 from scaffold.cli.corpus_asked import add_many, is_script
 from scaffold.cli.options import (
     Output,
@@ -70,9 +71,15 @@ def run(argv: Sequence[str]) -> int:
         raise UsageError("no kernel is named", hint="name one (gemm), a script (path/to/file.py), or say --corpus")
     if _are_many(namespace):
         try:
-            return run_many(namespace, session, output, show=lambda files: _show(session, files, namespace, output))
+            return run_many(
+                namespace,
+                session,
+                output,
+                show=lambda files, script: _show(session, files, script, namespace, output),
+                given=given(namespace, "kernel"),
+            )
         except NothingCompiledError as nothing:
-            if namespace.corpus or len(namespace.kernels) > 1:
+            if namespace.corpus or len(namespace.kernels) > 1 or nothing.context:
                 raise
             _require_only_function(namespace, nothing)
             progress.say(f"{namespace.kernels[0]} compiles nothing when it is run: lowering its only kernel")
@@ -123,7 +130,9 @@ def _run_one(namespace: argparse.Namespace, session: Session, output: Output) ->
     return code
 
 
-def _show(session: Session, files: list[TraceFile], namespace: argparse.Namespace, output: Output) -> int:
+def _show(
+    session: Session, files: list[TraceFile], script: ShownScript, namespace: argparse.Namespace, output: Output
+) -> int:
     """The report of one kernel of a script, lowered already."""
     if len(files) == 1:
         result = effects_of(files[0], context=namespace.context)
@@ -131,6 +140,7 @@ def _show(session: Session, files: list[TraceFile], namespace: argparse.Namespac
     else:
         compared = compare(files[0], files[1], context=namespace.context)
         report = report_two_sides(files[0], files[1], compared, next_command=_next_two(namespace, _position(compared)))
+    report = replace(report, incomplete=script.incomplete, skipped=script.skipped)
     return _tell(report, files, namespace, session, output)
 
 
@@ -222,26 +232,29 @@ def _position(result: TwoSides) -> int | None:
 
 
 def _next_one(namespace: argparse.Namespace) -> str:
-    words = ["tir-diff", namespace.kernels[0], *_repeated(namespace)]
+    words = ["tir-diff", namespace.kernels[0], *given(namespace)]
     if namespace.passes or namespace.patch:
         return command_line(*words, "-o", "report.html")
     return command_line(*words, "--pass", "LowerTileOp")
 
 
 def _next_two(namespace: argparse.Namespace, position: int | None) -> str:
-    words = ["tir-diff", *namespace.kernels[:1], *_repeated(namespace)]
-    words += ["--baseline", namespace.baseline] if namespace.baseline is not None else []
-    words += ["--candidate", namespace.candidate] if namespace.candidate is not None else []
+    words = ["tir-diff", *namespace.kernels[:1], *given(namespace)]
     if position is None or namespace.passes:
         return command_line(*words, "-o", "report.html")
     return command_line(*words, "--pass", str(position))
 
 
-def _repeated(namespace: argparse.Namespace) -> list[str]:
-    words = [word for item in namespace.set for word in ("--set", item)]
-    words += ["--kernel", namespace.kernel] if namespace.kernel else []
-    words += ["--target", namespace.target] if namespace.target else []
-    return words + (["--build", namespace.build] if namespace.build else [])
+#: Options about what is shown of a result: the next command says its own.
+_SHOWING = frozenset(
+    {"check", "all", "patch", "passes", "side_by_side", "context", "dry_run", "format", "json", "output", "color",
+     "quiet", "verbose"}
+)  # fmt: skip
+
+
+def given(namespace: argparse.Namespace, *leave_out: str) -> list[str]:
+    """What was given that decides what is compiled, and how: the next command repeats it."""
+    return _parser().given(namespace, {*_SHOWING, *leave_out})
 
 
 def _check_passes(report: Report, wanted: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from scaffold.builds.script import PassedOver
 from scaffold.builds.workspace import Workspace
 from scaffold.corpus.lowering import Lowered, LoweredKernel, LowerTask, lower_entry, read_kernel
 from scaffold.diff import change
@@ -52,6 +53,7 @@ class ComparedEntry:
     missed_candidate: str = ""
     missing_packages: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    skipped: tuple[PassedOver, ...] = ()
     seconds: float = 0.0
     kept: bool = False
 
@@ -73,6 +75,7 @@ def compare_entry(task: CompareTask) -> ComparedEntry:
         missed_candidate=candidate.why_missing,
         missing_packages=tuple(dict.fromkeys((*baseline.missing, *candidate.missing))),
         notes=tuple(dict.fromkeys((*baseline.notes, *candidate.notes))),
+        skipped=tuple(dict.fromkeys((*baseline.skipped, *candidate.skipped))),
         seconds=baseline.seconds + candidate.seconds,
         kept=baseline.kept and candidate.kept,
     )

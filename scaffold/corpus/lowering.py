@@ -39,7 +39,7 @@ from scaffold.trace.model import TraceFile
 from scaffold.trace.store import SUFFIX, read_trace, write_trace
 
 #: Raise it when what is kept, or how it is made, changes.
-_CACHE_VERSION = 3
+_CACHE_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Lowered(msgspec.Struct, frozen=True):
     kernels: tuple[LoweredKernel, ...]
     stopped: str = ""
     not_built: tuple[str, ...] = ()
-    passed_over: int = 0
+    passed_over: tuple[PassedOver, ...] = ()
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -112,13 +112,20 @@ class Lowered(msgspec.Struct, frozen=True):
 
     @property
     def why_missing(self) -> str:
-        """One line on what is not here of it; empty where every kernel it compiles is."""
-        if self.stopped:
-            return self.stopped
-        if self.not_built:
-            more = f" (and {len(self.not_built) - 1} more)" if len(self.not_built) > 1 else ""
-            return f"{self.not_built[0]}{more}"
-        return ""
+        """What is not here of it, all of it; empty where every kernel it compiles is."""
+        return "; ".join(self.reasons)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why not every kernel of it is here, each reason once: what was not built, then what stopped the script."""
+        said = self.stopped.rpartition(" (")[0] or self.stopped
+        repeated = any(said in item for item in self.not_built)
+        return self.not_built if repeated or not self.stopped else (*self.not_built, self.stopped)
+
+    @property
+    def skipped(self) -> tuple[PassedOver, ...]:
+        """Statements that raised beside the kernels."""
+        return tuple(item for item in self.passed_over if not item.compiler)
 
 
 def lower_entry(task: LowerTask) -> Lowered:
@@ -264,8 +271,8 @@ def _script(task: LowerTask, workspace: Workspace, server: ProbeServer) -> tuple
     lowered = Lowered(
         kernels=tuple(kernels),
         stopped=run.stopped or "",
-        not_built=tuple(_told(item) for item in run.not_built),
-        passed_over=len(run.passed_over),
+        not_built=tuple(map(str, run.not_built)),
+        passed_over=run.passed_over,
         missing=run.missing,
         notes=run.notes,
         seconds=run.seconds,
@@ -289,10 +296,6 @@ def _gpu_for(task: LowerTask) -> Iterator[dict[str, str]]:
 def _beside(script: Path) -> tuple[str, ...]:
     """The files a script may have imported that never came to say which."""
     return tuple(sorted(str(path.resolve()) for path in script.parent.glob("*.py")))
-
-
-def _told(item: PassedOver) -> str:
-    return f"{item.file}:{item.line}: {item.error}: {item.message}"
 
 
 def _failure(file: TraceFile) -> str:

@@ -100,10 +100,23 @@ def _resolve_file(path: Path, entry: str, settings: Settings, *, default_target:
     )
 
 
-def _only_candidate(path: Path, tree: ast.Module) -> str:
-    """The one function of a file that looks like a kernel: decorated by TileLang, or holding a ``prim_func``."""
+def functions_of(path: Path) -> list[str]:
+    """The functions of a file that could be named as kernels; none where it cannot be read."""
+    try:
+        return _candidates(ast.parse(path.read_bytes()))
+    except (OSError, SyntaxError, ValueError):
+        return []
+
+
+def _candidates(tree: ast.Module) -> list[str]:
+    """Functions that look like a kernel: decorated by TileLang, or holding a ``prim_func``."""
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    candidates = [node.name for node in functions if _mentions(node, {"jit", "prim_func", "autotune"})]
+    return [node.name for node in functions if _mentions(node, {"jit", "prim_func", "autotune"})]
+
+
+def _only_candidate(path: Path, tree: ast.Module) -> str:
+    """The one function of a file that looks like a kernel."""
+    candidates = _candidates(tree)
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:

@@ -73,7 +73,9 @@ def message(error: BaseException) -> str:
     lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith(_STACK_LINE)]
     said = "\n".join(lines).strip() or type(error).__name__
     # TileLang points at the user's line by its whole path; the name of the file says as much, on any machine.
-    return re.sub(r"(--> )\S*/", r"\1", said)
+    said = re.sub(r"(--> )\S*/", r"\1", said)
+    # Python says after the name of a module where its file lies.
+    return re.sub(r"^(cannot import name '\w+' from .*'[\w.]+') \(\S+\)$", r"\1", said)
 
 
 def tell(error: BaseException) -> dict[str, Any]:

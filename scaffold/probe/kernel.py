@@ -62,9 +62,21 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
+def import_roots(path: Path) -> list[str]:
+    """Folders from which a file of a package imports its own package: above it, and those of its project."""
+    package = path.parent
+    while (package / "__init__.py").is_file():
+        package = package.parent
+    found = [package] if package != path.parent else []
+    project = next((folder for folder in path.parents if (folder / "pyproject.toml").is_file()), None)
+    if project is not None:
+        found += [folder for folder in (project / "src", project) if folder.is_dir()]
+    return list(dict.fromkeys(map(str, found)))
+
+
 def _load(path: Path) -> Any:
-    """Import a file under its own name, its folder first on the path, as running it would."""
-    sys.path.insert(0, str(path.parent))
+    """Import a file under its own name, its folder first on the path, as running it would, then its package's."""
+    sys.path[:0] = [str(path.parent), *import_roots(path)]
     sys.argv = [str(path)]
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:

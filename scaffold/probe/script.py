@@ -21,6 +21,7 @@ from typing import Any
 from scaffold.probe.capture import check_pass_configs, normal_pass_configs
 from scaffold.probe.failure import fail, short_path, tell
 from scaffold.probe.identity import identity
+from scaffold.probe.kernel import import_roots
 from scaffold.probe.lowering import Lowered, kernel_line, record_lowering
 from scaffold.probe.printing import print_module
 from scaffold.probe.protocol import ScriptRequest, decode_script_request
@@ -74,7 +75,7 @@ class _Run:
         from scaffold.probe.standin.main_module import MainModule
         from scaffold.probe.standin.users_files import UsersFiles
 
-        self._users = UsersFiles(self._request.roots, self._package)
+        self._users = UsersFiles([*self._request.roots, *import_roots(self._path)], self._package)
         self._index = kernels.KernelIndex(Path(self._request.spool).parent)
         files = None if self._request.real else soft.SoftFiles()
         try:
@@ -123,7 +124,9 @@ class _Run:
             self._package,
             pretended=lambda: bool(takeover.compiled or stand_ins.computed or packages.Unknown.made),
             note=self._pass_over,
+            note_caught=self._note_caught,
         )
+        packages.Unknown.needed_by_compiler = staticmethod(passing_over.is_compiling)
         takeover = compiler.Takeover(
             self._tilelang,
             self._tvm,
@@ -202,15 +205,21 @@ class _Run:
     def _cut_short(self, line: int, path: str) -> None:
         self._takeover.note(f"a loop without kernels was cut short ({short_path(path)}:{line})")
 
-    def _pass_over(self, error: Exception, line: int, path: str, origin: str | None) -> None:
+    def _pass_over(self, error: Exception, statement: Any) -> None:
         """Take what a statement raised: note it once, told apart by whether TileLang raised it or a reference did."""
-        if (path, line) in self._passed_over:
+        if (statement.path, statement.line) in self._passed_over:
             return
-        self._passed_over.add((path, line))
-        told = tell(error) | {"compiler": self._passing_over.is_compilers(error)}
-        if origin is not None:
-            told["message"] = f"{told['message']} (its input came from {origin})"
-        self._spool.write("passed-over", {"line": line, "file": short_path(path), **told})
+        self._passed_over.add((statement.path, statement.line))
+        told = tell(error) | {"compiler": self._passing_over.is_compilers(error), "unknown": list(statement.unknown)}
+        told["message"] = _with_cause(told["message"], statement)
+        self._spool.write("passed-over", {"line": statement.line, "file": short_path(statement.path), **told})
+
+    def _note_caught(self, error: Exception, statement: Any) -> None:
+        told = tell(error)
+        place = f"{short_path(statement.path)}:{statement.line}"
+        self._takeover.note(
+            f"{place}: {told['error']}: {_with_cause(told['message'], statement)}: the script caught it"
+        )
 
     def _tell_the_rest(self) -> None:
         """Write what is known only at the end."""
@@ -224,6 +233,15 @@ class _Run:
             self._spool.write("missing", name)
         if self._stand_ins.asked:
             self._spool.write("warning", f"{self._stand_ins.asked} values that only a GPU knows were taken as 1")
+
+
+def _with_cause(message: str, statement: Any) -> str:
+    """What an error says, with what is known of its cause."""
+    if statement.missing is not None:
+        return f"{message} ({statement.missing})"
+    if statement.origin is None or statement.origin in message:
+        return message
+    return f"{message} (its input came from {statement.origin})"
 
 
 def _wait_for_threads() -> None:

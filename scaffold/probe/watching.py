@@ -30,7 +30,7 @@ class Watch:
         self.notes: dict[str, None] = {}
         from scaffold.probe.standin.makers import Makers
 
-        self._makers = Makers(self._note)
+        self._makers = Makers()
 
     def _note(self, text: str) -> None:
         self.notes[text] = None

@@ -249,6 +249,11 @@ def _print_survey(report: SurveyReport, console: Console, *, everything: bool) -
         )
     if shown:
         console.print(table)
+    for entry in report.entries:
+        for text in (*entry.reasons[1:], *(item.shown for item in entry.skipped)):
+            console.print(
+                Text(f"{one_line(entry.name)} {entry.target}: {one_line(text)}", style="yellow"), soft_wrap=True
+            )
     for note in dict.fromkeys(note for entry in report.entries for note in entry.notes) if len(shown) == 1 else ():
         console.print(Text(f"note: {one_line(note)}", style="yellow"), soft_wrap=True)
     _print_reasons("left out", report.left_out, console, everything=everything)

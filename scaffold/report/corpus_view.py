@@ -11,6 +11,7 @@ from typing import Literal
 
 from scaffold.diff.change import KernelChange, Outcome
 from scaffold.diff.pattern import Pattern
+from scaffold.report.view import SkippedStatement
 
 #: History: 1, first version.
 CORPUS_SCHEMA_VERSION = 1
@@ -146,7 +147,10 @@ class CapturedKernel:
 
 @dataclass(frozen=True)
 class CapturedEntry:
-    """What one entry gave: its kernels, and why not all (empty: all)."""
+    """What one entry gave: its kernels, and why not all (empty: all), as one text and as ``reasons``.
+
+    ``passed_over`` counts statements that raised, ``skipped`` lists those beside the kernels.
+    """
 
     name: str
     target: str
@@ -156,6 +160,8 @@ class CapturedEntry:
     notes: tuple[str, ...] = ()
     passed_over: int = 0
     seconds: float = 0.0
+    reasons: tuple[str, ...] = ()
+    skipped: tuple[SkippedStatement, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def _head(report: Report) -> list[str]:
         label = f"{side.label}: " if side.label else ""
         facts = f"{label}{inline(side.build)} (TileLang {escaped(side.tilelang_version)})"
         lines.append(f"- {facts}, {inline(side.target)}, {inline(words)}")
-    return lines
+    return [*lines, *(f"- {escaped(' '.join(note.split()))}" for note in report.script_notes)]
 
 
 def _table(report: Report) -> list[str]:

@@ -99,6 +99,8 @@ def print_report(report: Report, console: Console, options: TerminalOptions) -> 
     for side in report.sides:
         for warning in side.warnings:
             console.print(Text(f"note: {side.label + ': ' if side.label else ''}{warning}", style="yellow"))
+    for note in report.script_notes:
+        console.print(Text(f"note: {' '.join(note.split())}", style="yellow"), soft_wrap=True)
     wanted = select_passes(report, options.passes) if options.passes else ()
     if not wanted:
         _print_table(report, console, all_rows=options.all_rows)

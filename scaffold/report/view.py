@@ -147,6 +147,23 @@ class SeriesView:
 
 
 @dataclass(frozen=True)
+class SkippedStatement:
+    """A statement of a script that raised and was passed over; ``unknown`` is what it would have made."""
+
+    file: str
+    line: int
+    error: str
+    message: str
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """One line: where, what it raised, and what is unknown since."""
+        unknown = f"; unknown since: {', '.join(self.unknown)}" if self.unknown else ""
+        return f"passed over {self.file}:{self.line} {self.error}: {self.message}{unknown}"
+
+
+@dataclass(frozen=True)
 class Focus:
     """The one change to show when there is room for one: a row, and the line of its hunks that tells the most."""
 
@@ -156,7 +173,11 @@ class Focus:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a renderer shows."""
+    """Everything a renderer shows.
+
+    Of a kernel that a script compiled, ``incomplete`` says why kernels of the script are missing, each reason once, and
+    ``skipped`` lists statements that were passed over.
+    """
 
     schema_version: int
     kind: Literal["one-side", "two-sides"]
@@ -172,6 +193,13 @@ class Report:
     totals: Mapping[str, int]
     next_command: str
     focus: Focus | None = None
+    incomplete: tuple[str, ...] = ()
+    skipped: tuple[SkippedStatement, ...] = ()
+
+    @property
+    def script_notes(self) -> tuple[str, ...]:
+        """What is to be known of the script, a line each."""
+        return (*(f"the script is not whole: {why}" for why in self.incomplete), *(item.shown for item in self.skipped))
 
     @property
     def shown(self) -> tuple[PassView, ...]:

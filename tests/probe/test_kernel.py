@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from scaffold.probe.kernel import KernelBuildError, _from_entry, _value
+from scaffold.probe.kernel import KernelBuildError, _from_entry, _value, import_roots
 from scaffold.probe.protocol import KernelRequest
 
 REQUEST = KernelRequest("mine.f", "file:mine.py::f", "/x/mine.py", "f", {}, "c", {"kind": "c"})
@@ -96,3 +97,15 @@ def test_from_entry_uses_the_decorators_pass_configs() -> None:
 def test_from_entry_of_something_else_says_what_it_is() -> None:
     with pytest.raises(KernelBuildError, match="int is neither a kernel"):
         _from_entry(3, request(), TARGET, "sha")
+
+
+def test_file_of_a_package_finds_its_package_and_its_project(tmp_path: Path) -> None:
+    kernels = tmp_path / "project" / "src" / "mylib" / "ops"
+    kernels.mkdir(parents=True)
+    file = kernels / "fill.py"
+    assert import_roots(file) == []
+    for folder in (kernels, kernels.parent):
+        (folder / "__init__.py").touch()
+    assert import_roots(file) == [str(kernels.parents[1])]
+    (tmp_path / "project" / "pyproject.toml").touch()
+    assert import_roots(file) == [str(kernels.parents[1]), str(tmp_path / "project")]

@@ -62,7 +62,8 @@ class Softly:
             files,
             str(self.folder / "tilelang"),
             pretended=lambda: self.pretended,
-            note=lambda error, line, _, origin: run.passed_over.append((line, f"{error} <{origin}>")),
+            note=lambda error, failed: run.passed_over.append((failed.line, f"{error} <{failed.origin}>")),
+            note_caught=lambda error, failed: run.passed_over.append((failed.line, f"{error}, caught")),
         )
         loops = Loops(lambda: self.counts, lambda line, _: run.cut.append(line))
         packages = StandInPackages(users, lambda frame: copes_here(ModuleNotFoundError(), frame, files.regions))

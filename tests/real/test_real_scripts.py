@@ -179,6 +179,39 @@ WAYS = {
         """,
         ["add", "add-2"],
     ),
+    "in operators registered with PyTorch, of any size": (
+        """
+        import torch
+        from kernels import add
+        @torch.library.custom_op("kit::doubled", mutates_args=())
+        def doubled(x: torch.Tensor) -> torch.Tensor:
+            assert x.is_cuda
+            return add(x.numel())(x, x)
+        @doubled.register_fake
+        def _(x):
+            return torch.empty_like(x)
+        @torch.library.triton_op("kit::tripled", mutates_args={"out"})
+        def tripled(x: torch.Tensor, out: torch.Tensor) -> None:
+            add(x.numel(), block=256)(x, x)
+        library = torch.library.Library("kit_of_old", "DEF")
+        library.define("halved(Tensor x) -> Tensor")
+        library.impl("halved", lambda x: add(x.numel(), block=64)(x, x), "CUDA")
+        class Sum(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return add(x.numel(), block=512)(x, x)
+            @staticmethod
+            def backward(ctx, grad):
+                return grad
+        x = torch.randn(1 << 20, device="cuda")
+        y = doubled(x)
+        assert y.shape == x.shape and y.is_cuda
+        tripled(x, y)
+        assert torch.ops.kit_of_old.halved(x).is_cuda
+        assert Sum.apply(x.requires_grad_()).shape == x.shape
+        """,
+        ["add", "add-2", "add-3", "add-4"],
+    ),
     "inside what is benchmarked": (
         """
         import torch
@@ -389,6 +422,90 @@ def test_kernel_made_of_what_is_not_installed_says_so(run: Run) -> None:
     (not_built,) = ran.not_built
     assert (not_built.file, not_built.line, not_built.compiler) == ("script.py", 5, True)
     assert not_built.message.endswith("(its input came from fla_that_is_not_there, which is not installed)")
+
+
+#: What TileLang's API of no release has, in the second line of a script, and what is said of it.
+NOT_IN_API = {
+    "a member of an enumeration": (
+        "O = {tilelang.PassConfigKey.TL_DISABLE_TMA_LOWERS: True}",
+        "AttributeError: TL_DISABLE_TMA_LOWERS (not found in PassConfigKey; similar: TL_DISABLE_TMA_LOWER",
+    ),
+    "a member by its value": (
+        "O = {tilelang.PassConfigKey('tl.disable_tma_lowr'): True}",
+        "ValueError: 'tl.disable_tma_lowr' is not a valid PassConfigKey (not found in PassConfigKey; similar: tl.",
+    ),
+    "a name of a module": (
+        "from tilelang.transform import PassConfigKeys",
+        "ImportError: cannot import name 'PassConfigKeys' from 'tilelang.transform' (not found in tilelang.transform;",
+    ),
+    "a module": (
+        "import tilelang.transfrom.simplify",
+        "ModuleNotFoundError: No module named 'tilelang.transfrom' (not found in tilelang; similar: transform)",
+    ),
+    "a function of TVM": (
+        "(lambda: tvm.target.Targett('cuda'))()",
+        "AttributeError: module 'tvm.target' has no attribute 'Targett' (not found in tvm.target; similar: Target",
+    ),
+    "an argument": (
+        "tilelang.compile(copy(512), out_index=-1)",
+        "TypeError: compile() got an unexpected keyword argument 'out_index' (not found in compile(); similar: out_idx",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NOT_IN_API)
+def test_script_ends_where_the_api_lacks_something_as_in_python(what: str, run: Run) -> None:
+    line, said = NOT_IN_API[what]
+    ran = run(f"import tilelang, tvm\nfrom kernels import add, copy\ndef f():\n    {line}\nf()\nadd(1024)\n")
+    assert (names_of(ran), ran.whole) == ([], False)
+    (not_built,) = ran.not_built
+    assert (not_built.file, not_built.line) == ("script.py", 4)
+    assert f"{not_built.error}: {not_built.message}".startswith(said)
+    assert str(ran.stopped).endswith("(line 4)")
+
+
+def test_script_with_an_answer_to_what_the_api_lacks_goes_on(run: Run) -> None:
+    ran = run("""
+        import tilelang
+        from kernels import add
+        try:
+            from tilelang.gone import sizes
+        except ImportError:
+            sizes = [128]
+        try:
+            sizes += [tilelang.PassConfigKey.GONE]
+        except Exception:
+            sizes += [256]
+        if hasattr(tilelang, "gone"):
+            sizes += [384]
+        for n in sizes:
+            add(n)
+    """)
+    assert (ran.stopped, ran.passed_over) == (None, ())
+    assert [item.file.trace.kernel.parameters["N"] for item in ran.kernels] == [128, 256]
+    assert ran.notes == ("script.py:9: AttributeError: GONE (not found in PassConfigKey): the script caught it",)
+
+
+#: Statements that hand TileLang ``U``, of which nothing is known, or an index that no kernel has.
+NOT_BUILT = (
+    "tilelang.compile(copy(256), pass_configs=U)",
+    "tilelang.compile(copy(256), pass_configs={'tl.disable_tma_lower': U})",
+    "tilelang.compile(copy(256), out_idx=[U])",
+    "tilelang.compile(copy(256), out_idx=[7])",
+    "tilelang.lower(copy(256), target=U)",
+    "tilelang.jit(lambda N: copy(N), pass_configs=U)(256)",
+    "add(U + 128)",
+    "tilelang.compile(copy(U))",
+)
+
+
+def test_kernel_is_not_built_of_what_nobody_knows(run: Run) -> None:
+    statements = "\n".join(NOT_BUILT)
+    ran = run(f"import tilelang, gone\nfrom kernels import add, copy\nU = gone.value()\n{statements}\nadd(1024)\n")
+    assert names_of(ran) == ["add"]
+    assert ran.kernels[0].file.trace.kernel.parameters["N"] == 1024
+    assert {item.line for item in ran.not_built if item.file == "script.py"} == set(range(4, 12))
+    assert all("gone, which is not installed" in item.message for item in ran.not_built if item.line != 7)
 
 
 #: Scripts that do not come to their end after their kernel, and what is said of it.

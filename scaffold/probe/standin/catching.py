@@ -125,7 +125,7 @@ def _around(frame: FrameType, files: dict[str, Regions]) -> Iterator[Region]:
 
 def _takes(region: Region, error: Exception, frame: FrameType, *, broadly: bool) -> bool:
     for kind in region.kinds:
-        found = _looked_up(kind, frame)
+        found = looked_up(kind, frame)
         kinds = found if isinstance(found, tuple) else (found,)
         for item in kinds:
             if isinstance(item, type) and isinstance(error, item) and (broadly or item not in _BROAD):
@@ -136,7 +136,7 @@ def _takes(region: Region, error: Exception, frame: FrameType, *, broadly: bool)
 _BROAD = (Exception, BaseException)
 
 
-def _looked_up(dotted: str, frame: FrameType) -> Any:
+def looked_up(dotted: str, frame: FrameType) -> Any:
     """What a dotted name means in ``frame``; ``None`` if nothing."""
     head, *rest = dotted.split(".")
     for place in (frame.f_locals, frame.f_globals, vars(builtins)):

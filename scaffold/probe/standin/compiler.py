@@ -6,6 +6,8 @@ What is replaced is asked for by name and left alone where a release has it not:
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -14,9 +16,10 @@ from typing import Any
 import torch
 
 from scaffold.probe.lowering import Lowered
-from scaffold.probe.standin.launch import Launch
+from scaffold.probe.standin.launch import Launch, check_out_idx
 from scaffold.probe.standin.makers import Makers
 from scaffold.probe.standin.measuring import replace_profiler, replace_what_looks_for_a_gpu
+from scaffold.probe.standin.packages import require_known
 from scaffold.probe.standin.replacing import is_tilelang, put, replace_everywhere
 from scaffold.probe.standin.tensors import StandInTensors
 from scaffold.probe.standin.tuning import Tuning
@@ -51,7 +54,7 @@ class Takeover:
         self._lock = threading.RLock()
         self._waited_for = False
         self._tuning = Tuning(self.note)
-        self._makers = Makers(self.note)
+        self._makers = Makers()
         self.notes: dict[str, None] = {}
         #: Kernels asked for and launched so far; one asked for again does not count.
         self.compiled = self.launched = 0
@@ -72,20 +75,38 @@ class Takeover:
         self._makers.watch()
         self._replace_target_choice()
         self._pin_plain_targets()
-        replace_everywhere(self._tilelang.lower, self._lower)
+        self._replace_lower()
         self._compile_in_order()
+        for name in ("compile", "par_compile"):
+            self._require_known(name)
         self._tuning.install()
         replace_profiler()
         replace_what_looks_for_a_gpu(self._tvm)
 
     def _compiled(self, kernel: Any, prim_func: Any, out_idx: Any) -> Any:
         """In place of ``JITKernel``'s compile step: what it returns stands in for the adapter."""
+        check_out_idx(prim_func, out_idx)
         lowered = self._lowered(prim_func, kernel.target, configs_of(kernel))
         adapter = Launch(self._tvm, prim_func, out_idx, lowered.artifact, self._launched)
         kernel.artifact = lowered.artifact if lowered.artifact is not None else adapter
         return adapter
 
-    def _lower(self, func_or_mod: Any, target: Any = None, *_: Any, **__: Any) -> Any:
+    def _replace_lower(self) -> None:
+        original = self._tilelang.lower
+        takes = inspect.signature(original)
+
+        @functools.wraps(original)
+        def lower(*args: Any, **kwargs: Any) -> Any:
+            try:
+                given = takes.bind(*args, **kwargs).arguments
+            except TypeError as error:
+                raise TypeError(f"lower() {error}") from None
+            require_known("tilelang.lower", given)
+            return self._lower(next(iter(given.values())), given.get("target"))
+
+        replace_everywhere(original, lower)
+
+    def _lower(self, func_or_mod: Any, target: Any) -> Any:
         """``tilelang.lower`` called by the script itself."""
         prim_func = function_of(func_or_mod)
         chosen = self._choose(target, lambda: self._target)
@@ -110,12 +131,27 @@ class Takeover:
         for tensor in written:
             self._tensors.forget(tensor)
 
+    def _require_known(self, name: str) -> None:
+        """Let one of ``tilelang``'s functions refuse what nobody knows, which it may take for nothing given."""
+        original = getattr(self._tilelang, name, None)
+        if original is None:
+            return
+
+        @functools.wraps(original)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            places = {f"argument {place}": value for place, value in enumerate(args, start=1)}
+            require_known(f"tilelang.{name}", {**places, **kwargs})
+            return original(*args, **kwargs)
+
+        replace_everywhere(original, checked)
+
     def _compile_in_order(self) -> None:
         """``par_compile`` with one worker: kernels are named in the order in which they come."""
         original = getattr(sys.modules.get("tilelang.jit"), "par_compile", None)
         if original is None:
             return
 
+        @functools.wraps(original)
         def par_compile(*args: Any, **options: Any) -> Any:
             outer, self._waited_for = self._waited_for, threading.current_thread() is threading.main_thread()
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -77,6 +78,17 @@ class Launch:
             known = self._tvm.arith.Analyzer().simplify(space.stmt_functor.substitute(extent, dict(extents)))
             shape.append(int(getattr(known, "value", 1)))
         return shape
+
+
+def check_out_idx(prim_func: Any, out_idx: Any) -> None:
+    """Raise what TileLang raises for an ``out_idx`` that names no parameter of the kernel."""
+    from tilelang.jit.adapter.base import BaseKernelAdapter
+
+    check = getattr(BaseKernelAdapter, "_legalize_result_idx", None)
+    if check is not None:
+        # It writes to a list it is given.
+        given = list(out_idx) if isinstance(out_idx, list) else out_idx
+        check(types.SimpleNamespace(params=_parameters_of(prim_func)), given)
 
 
 def _written_names(artifact: Any) -> set[str] | None:

@@ -14,6 +14,7 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
+from scaffold.probe.kernel import import_roots
 from scaffold.probe.standin.replacing import put
 from scaffold.probe.standin.soft import SoftFiles
 
@@ -42,7 +43,7 @@ class MainModule:
             names["__package__"] = self._package
             folder = self._path.parents[len(self._package.split("."))]
         sys.modules["__main__"] = module
-        sys.path.insert(0, str(folder))
+        sys.path[:0] = [str(folder), *import_roots(self._path)]
         sys.path += packages
         sys.argv = [str(self._path), *argv]
         random.seed(0)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
-from scaffold.probe.standin.packages import origin_of
+from scaffold.probe.standin.packages import require_known
 from scaffold.probe.standin.replacing import put
 
 
 class Makers:
-    """Remembers who made what; ``note`` takes down what was made of values nobody knows."""
+    """Remembers who made what."""
 
-    def __init__(self, note: Callable[[str], None]) -> None:
-        self._note = note
+    def __init__(self) -> None:
         self._made: list[tuple[Any, str, dict[str, Any]]] = []
 
     def watch(self) -> None:
@@ -26,12 +25,11 @@ class Makers:
             return
 
         def get_tir(impl: Any, *args: Any, **kwargs: Any) -> Any:
+            require_known(_name_of(impl) or "the kernel", dict(_named(impl.signature, args, kwargs)))
             made = original(impl, *args, **kwargs)
             name, parameters = _name_of(impl), _scalars(impl.signature, args, kwargs)
             if name:
                 self._made.append((made, name, parameters))
-            if origin := _guessed(args, kwargs):
-                self._note(f"{name or 'a kernel'} was made with values taken as 1: they come from {origin}")
             return made
 
         put(impl_class, "get_tir", get_tir)
@@ -78,6 +76,9 @@ def _scalars(signature: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
     }
 
 
-def _guessed(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
-    """Where an unknown value among the arguments comes from; ``None`` where all are known."""
-    return next(filter(None, map(origin_of, (*args, *kwargs.values()))), None)
+def _named(signature: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments by name; by place where they do not fit."""
+    try:
+        return dict(signature.bind_partial(*args, **kwargs).arguments)
+    except (TypeError, AttributeError):
+        return {**{f"argument {place}": value for place, value in enumerate(args, start=1)}, **kwargs}

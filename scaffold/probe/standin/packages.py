@@ -6,7 +6,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -16,13 +16,19 @@ from scaffold.probe.standin.users_files import UsersFiles
 _IMPORTING = ("<frozen importlib", importlib.__file__)
 
 
+class UnknownArgumentError(TypeError):
+    """TileLang needs a value of which nothing is known: the kernel made from it would not be the program's."""
+
+
 class Unknown:
     """Something of which nothing is known. It takes any use and gives more of the same; as a number it is 1.
 
     ``origin`` says in words where it came from: ``fla, which is not installed``.
+    TileLang gets no number for it: ``needed_by_compiler()`` says whether it is what runs now.
     """
 
     made = 0
+    needed_by_compiler: Callable[[], bool] = staticmethod(lambda: False)
 
     def __init__(self, name: str, origin: str) -> None:
         Unknown.made += 1
@@ -50,22 +56,27 @@ class Unknown:
         return self
 
     def __exit__(self, *_: object) -> None: ...
+    def _taken_as(self, value: Any) -> Any:
+        if Unknown.needed_by_compiler():
+            raise UnknownArgumentError(f"{self.__dict__['__name__']} is unknown")
+        return value
+
     def __iter__(self) -> Iterator[Any]:
-        return iter(())
+        return iter(self._taken_as(()))
 
     def __len__(self) -> int:
-        return 0
+        return int(self._taken_as(0))
 
     def __bool__(self) -> bool:
-        return True
+        return bool(self._taken_as(True))
 
     def __int__(self) -> int:
-        return 1
+        return int(self._taken_as(1))
 
     __index__ = __int__
 
     def __float__(self) -> float:
-        return 1.0
+        return float(self._taken_as(1.0))
 
     def __format__(self, _: str) -> str:
         return "?"
@@ -104,6 +115,29 @@ def origin_of(value: object) -> str | None:
         return _not_installed(value)
     origin: str | None = vars(value)["_origin"] if isinstance(value, Unknown) else None
     return origin
+
+
+def require_known(function: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments of one of TileLang's functions that are unknown, or hold what is.
+
+    Raises
+    ------
+    UnknownArgumentError
+        For the first of them, with its name.
+    """
+    for name, value in arguments.items():
+        if (origin := next(filter(None, map(origin_of, _parts(value))), None)) is not None:
+            raise UnknownArgumentError(f"{name} of {function} is unknown (its input came from {origin})")
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A value and all it is made of."""
+    yield value
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from _parts(item)
 
 
 class StandInPackages(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -60,10 +60,15 @@ class Hooks:
 
 @dataclass
 class SoftFiles:
-    """What is known of the files that were made soft: who catches what, and the names each statement reads."""
+    """What is known of the files that were made soft: who catches what; of each statement, what it reads and binds.
+
+    ``names`` are read, ``calls`` called by their dotted names, ``binds`` unknown once the statement failed.
+    """
 
     regions: dict[str, Regions] = field(default_factory=dict)
     names: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
+    calls: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
+    binds: dict[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
 
     def compile(self, source: bytes, path: str) -> Any:
         """The code of a file, each statement of it allowed to fail; raises ``SyntaxError`` like ``compile``."""
@@ -133,7 +138,7 @@ class _Softener:
                 self._regions.add_with(statement, scope, self._own)
             self._blocks_of(statement, scope, depth + guarded + own_blocks(statement))
             before = self.bounded(statement)
-        return [*before, self._guarded(statement) if guarded else statement]
+        return [*before, self._guarded(statement, scope) if guarded else statement]
 
     def _blocks_of(self, statement: ast.stmt, scope: Scope, depth: int) -> None:
         for name in ("body", "orelse", "finalbody"):
@@ -157,12 +162,13 @@ class _Softener:
             return [ast.copy_location(entered, statement)]
         return []
 
-    def _guarded(self, statement: ast.stmt) -> ast.stmt:
+    def _guarded(self, statement: ast.stmt, scope: Scope) -> ast.stmt:
         """``statement`` in a ``try`` whose handler notes the error and binds what it would have to unknown values."""
         line = statement.lineno
         lines = ["try:", "    pass", f"except Exception as {_ERROR}:"]
         lines += [f"    if {_FAILED}({_ERROR}, {line}, {self._path!r}):", "        raise"]
-        lines += [f"    {name} = {_UNKNOWN}({name!r})" for name in bound(statement)]
+        names = bound(statement)
+        lines += [f"    {name} = {_UNKNOWN}({name!r})" for name in names]
         if isinstance(statement, ast.Return):
             lines.append(f"    return {_UNKNOWN}('line {line}')")
         guard = ast.parse("\n".join(lines)).body[0]
@@ -170,9 +176,10 @@ class _Softener:
             raise TypeError("the guard is a try statement")
         _locate(guard, statement)
         guard.body = [statement]
-        self._files.names[self._path, line] = frozenset(
-            node.id for part in head(statement) for node in ast.walk(part) if isinstance(node, ast.Name)
-        )
+        place, nodes = (self._path, line), [node for part in head(statement) for node in ast.walk(part)]
+        self._files.names[place] = frozenset(node.id for node in nodes if isinstance(node, ast.Name))
+        self._files.calls[place] = frozenset(ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call))
+        self._files.binds[place] = (f"{scope[0]}()",) if isinstance(statement, ast.Return) else tuple(names)
         return guard
 
 

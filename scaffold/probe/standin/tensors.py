@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from torch.utils.weak import WeakIdKeyDictionary
 
 from scaffold.probe.standin.believed import BelievedDevices, believe, common_device
+from scaffold.probe.standin.operators import Operators
 from scaffold.probe.standin.shown import show_as_real
 
 #: Most elements of a tensor whose values are kept: a padding mask of 64 sequences of 8,192 tokens.
@@ -49,6 +50,7 @@ class StandInTensors(TorchDispatchMode):  # type: ignore[misc] # PyTorch is not 
         super().__init__()
         self._fakes = FakeTensorMode(allow_non_fake_inputs=True)
         self._devices = BelievedDevices(self._set_item)
+        self._operators = Operators()
         self._values: Any = WeakIdKeyDictionary()
         self._stale: set[int] = set()
         self._inside = threading.local()
@@ -58,6 +60,7 @@ class StandInTensors(TorchDispatchMode):  # type: ignore[misc] # PyTorch is not 
 
     def __enter__(self) -> StandInTensors:
         show_as_real(self)
+        self._operators.install()
         self._enter_in_threads()
         self._fakes.__enter__()
         super().__enter__()
@@ -108,6 +111,10 @@ class StandInTensors(TorchDispatchMode):  # type: ignore[misc] # PyTorch is not 
         del types
         kwargs = kwargs or {}
         self.computed += 1
+        if (body := self._operators.body_of(func)) is not None:
+            # The user's code, in which PyTorch's is no longer inside an operation.
+            with self.within():
+                return body(*args, **kwargs)
         with self._one_at_a_time:
             self._inside.depth = getattr(self._inside, "depth", 0) + 1
             try:
