@@ -79,8 +79,9 @@ class Comparison:
 
     def _compare_all(self) -> Iterator[PassComparison]:
         """Every row; a pass on one side is measured from the last modules that both sides had come to."""
-        passes = align_passes(self._baseline.trace.passes, self._candidate.trace.passes)
-        pairs = regroup(passes, *map(_effects_on, self._printed))
+        ours, theirs = map(_effects_on, self._printed)
+        passes = align_passes(self._baseline.trace.passes, self._candidate.trace.passes, ours.on_lines, theirs.on_lines)
+        pairs = regroup(passes, ours, theirs)
         reached = (self._baseline.trace.input, self._candidate.trace.input)
         self._followed.begin(reached)
         alone: list[PassPair] = []
