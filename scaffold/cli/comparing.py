@@ -36,7 +36,7 @@ def compare_sides(session: Session, sides: Sequence[Side], files: Sequence[Trace
         result = compare(files[0], files[1], context=context)
     first = Compared((files[0], files[1]), result)
     baseline, candidate = sides
-    if baseline.request is None or not result.finding:
+    if baseline.request is None or not result.lowering_differs:
         return first
     if (baseline.request, baseline.build) == (candidate.request, candidate.build):
         return replace(first, result=replace(result, unstable=_introducing(result)))

@@ -26,6 +26,7 @@ from scaffold.diff.effect import (
 from scaffold.diff.equality import Tier
 from scaffold.diff.finding import find
 from scaffold.diff.followed import Followed
+from scaffold.diff.generated import what_is_generated
 from scaffold.diff.lineage import Key
 from scaffold.diff.metrics import measure, metric_deltas
 from scaffold.diff.model import Degree, PassComparison, PassEffect, Status, TwoSides
@@ -75,6 +76,9 @@ class Comparison:
             state_lines=sum(row.state_lines for row in both),
             effect_lines=sum(row.effect_lines for row in both),
             printed_lines=sum(row.printed_lines for row in both),
+            generated=what_is_generated(
+                (self._baseline, self._candidate), comparisons, (source_tier, hunks), lambda key: self._state(key).tier
+            ),
         )
 
     def _compare_all(self) -> Iterator[PassComparison]:

@@ -6,6 +6,7 @@ from itertools import takewhile
 
 from scaffold.diff.equality import Tier
 from scaffold.diff.model import Degree, Finding, PassComparison, Status, TwoSides
+from scaffold.trace.model import Trace
 
 
 def headline_of(result: TwoSides, finding: Finding) -> str:
@@ -27,6 +28,30 @@ def _who(row: PassComparison) -> str:
     if row.is_alone and row.status is not Status.FAILED:
         return f"{row.name}, which only the {row.status.value.rpartition(' ')[2]} runs,"
     return f"{row.name} -> {row.renamed}" if row.renamed else row.name
+
+
+def code_generator_of(result: TwoSides) -> str:
+    """That the modules are the same and the sources generated from them are not."""
+    after = result.generated.same_after
+    where = f" from pass {after + 1} on" if after is not None and after >= 0 else ""
+    return f"the modules are the same{where}; the code generator makes the difference"
+
+
+def compiled_on_one_side(result: TwoSides, baseline: Trace, candidate: Trace) -> str:
+    """That nvcc takes the source of one side only."""
+    side = result.generated.compiles_only_on
+    if result.source_tier in (Tier.BYTES, Tier.NAMES):
+        why = outside_the_source(baseline, candidate)
+        return f"the same source, but nvcc compiles it on the {side} only: {why} differ"
+    return f"nvcc compiles the source of the {side} only"
+
+
+def outside_the_source(baseline: Trace, candidate: Trace) -> str:
+    """What else decides the machine code of a source: headers alone where the same options are passed to nvcc."""
+    options = [(trace.kernel.target, dict(trace.kernel.pass_configs)) for trace in (baseline, candidate)]
+    if options[0] != options[1]:
+        return "headers or compiler options" if baseline.build != candidate.build else "compiler options"
+    return "the headers (src/tl_templates)"
 
 
 def before_it(result: TwoSides, finding: Finding) -> list[str]:
