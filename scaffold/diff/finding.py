@@ -24,7 +24,7 @@ def find(rows: Sequence[PassComparison], degrees: Sequence[Degree], place: Place
     found = [item for item in found if not _depth(item[1])] or found
     lasting = [item for item in found if not item[1].gone_after or item[1].status is Status.FAILED]
     for at, row in (lasting or found)[:1]:
-        return _finding(row, at, place)
+        return finding_of(row, at, place)
     return None
 
 
@@ -33,7 +33,7 @@ def _depth(row: PassComparison) -> int:
     return effect.record.depth if effect else 0
 
 
-def _finding(row: PassComparison, position: int, place: Place) -> Finding:
+def finding_of(row: PassComparison, position: int, place: Place) -> Finding:
     """The most telling lines that this pass made different, and where they are."""
     choices = [pair for hunk in row.hunks for pair in _fresh_pairs(hunk)]
     for tells in (_TELLS.get(row.degree, _anything), _is_no_bookkeeping, _reads_differently):

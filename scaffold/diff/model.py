@@ -191,7 +191,8 @@ class TwoSides:
     that introduces one of shape; often the same. A difference that is there at the end goes before one that is gone
     again. ``inputs`` tells how the kernels differed before any pass, ``inputs_degree`` how deep, and
     ``inputs_gone_after`` after which pass nothing is left of that; empty where something is.
-    ``printed_lines`` counts the lines that the two releases only write differently; no other count holds them.
+    ``cause`` is the earlier pass that one acts on, at the position of ``consequence``, and without which that would not
+    differ. ``printed_lines`` counts the lines that the two releases only write differently; no other count holds them.
     ``unstable`` names passes after which two lowerings of the *same* input differ on the baseline's build, as far as
     that was tried: a difference there may be nobody's change. ``lowerings`` counts those that were made of the
     baseline and of the candidate to find two that are the same; 0 where that was not called for.
@@ -213,10 +214,18 @@ class TwoSides:
     unstable: tuple[str, ...] = ()
     lowerings: tuple[int, int] = (0, 0)
     generated: Generated = Generated()
+    cause: Finding | None = None
 
     @property
     def telling(self) -> Finding | None:
-        """The finding to put first: one of shape, unless it is gone again and one in less is not."""
+        """The finding to put first: a pass that one side does not run before what another makes of that."""
+        if self.cause is not None and self.passes[self.cause.position or 0].is_alone:
+            return self.cause
+        return self.consequence
+
+    @property
+    def consequence(self) -> Finding | None:
+        """The first of shape, unless it is gone again and one in less is not; something else may be its cause."""
         if self.reshaped is not None and (self.reshaped.lasts or self.introduced is None or not self.introduced.lasts):
             return self.reshaped
         return self.introduced

@@ -148,6 +148,30 @@ def test_two_sides_verdict_of_another_source_that_nvcc_takes_on_one_side_only_na
     )
 
 
+def test_two_sides_verdict_says_cause_before_consequence() -> None:
+    planned = LOOP.replace("T.serial(4)", 'T.serial(4, annotations={"stages": 2})')
+    both = trace_of(START, ("tl.Plan", planned), ("tl.Pipeline", SYNCED))
+    headline = two_sided(both, trace_of(START, ("tl.Pipeline", LOOP))).verdict.headline
+    assert "; tl.Plan, which only the baseline runs, is the first pass to introduce a difference of " in headline
+    assert headline.endswith("; tl.Pipeline acts on it, in shape")
+
+
+def test_two_sides_verdict_says_of_a_layout_who_decides_and_who_writes_it_out() -> None:
+    files = [
+        trace_of(START, ("tl.Infer", module(f"T.annotate(Layout#{digest})")), ("tl.LowerTileOp", after))
+        for digest, after in (("3e003954", LOOP), ("4e003954", SYNCED))
+    ]
+    assert two_sided(*files).verdict.headline.endswith(
+        "; tl.Infer decides another layout; tl.LowerTileOp writes it out, in shape"
+    )
+
+
+def test_two_sides_verdict_of_a_pass_run_once_more_does_not_say_that_only_one_side_runs_it() -> None:
+    one = trace_of(START, ("tl.Simplify", START), ("tl.Lower", LOOP), ("tl.Simplify", END))
+    headline = two_sided(one, trace_of(START, ("tl.Simplify", START), ("tl.Lower", LOOP))).verdict.headline
+    assert "; tl.Simplify, which the baseline runs once more, is the first pass" in headline
+
+
 def test_two_sides_verdict_never_shows_two_lines_that_read_the_same() -> None:
     flat = module("for k in T.serial(4):", "    C[k] = 1", "C[9] = 0")
     nested = module("for k in T.serial(4):", "    C[k] = 1", "    C[9] = 0")
@@ -165,7 +189,7 @@ def test_two_sides_verdict_of_a_pass_that_raised_says_where_and_why() -> None:
     )
     report = two_sided(trace_of(START, ("tl.Lower", LOOP)), failed)
     assert report.verdict.outcome == "differs"
-    assert report.verdict.headline == "tl.Lower is the first pass to introduce a difference of shape"
+    assert report.verdict.headline == "tl.Lower fails on the candidate"
     assert report.verdict.details[0] == "candidate stopped in tl.Lower: InternalError: Check failed: no layout"
     assert report.verdict.details[1] == "pass 1 of 1, with no line of its own"
     assert report.verdict.details[-1] == "generated source: none on candidate"
