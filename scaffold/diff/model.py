@@ -193,9 +193,10 @@ class TwoSides:
     ``inputs_gone_after`` after which pass nothing is left of that; empty where something is.
     ``cause`` is the earlier pass that one acts on, at the position of ``consequence``, and without which that would not
     differ. ``printed_lines`` counts the lines that the two releases only write differently; no other count holds them.
-    ``unstable`` names passes after which two lowerings of the *same* input differ on the baseline's build, as far as
-    that was tried: a difference there may be nobody's change. ``lowerings`` counts those that were made of the
-    baseline and of the candidate to find two that are the same; 0 where that was not called for.
+    ``unstable`` names passes after which two lowerings of the *same* input differ on ``unstable_sides``, as far as that
+    was tried: a difference there may be nobody's change. ``lowerings`` counts those that were made of the baseline and
+    of the candidate to find two that are the same; 0 where that was not called for. ``odds``: how likely they would
+    have nothing in common if both sides lowered alike; ``undecided`` where that is too likely to claim a difference.
     """
 
     passes: tuple[PassComparison, ...]
@@ -213,6 +214,9 @@ class TwoSides:
     printed_lines: int = 0
     unstable: tuple[str, ...] = ()
     lowerings: tuple[int, int] = (0, 0)
+    unstable_sides: tuple[Literal["baseline", "candidate"], ...] = ()
+    odds: float | None = None
+    undecided: bool = False
     generated: Generated = Generated()
     cause: Finding | None = None
 

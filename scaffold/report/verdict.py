@@ -141,12 +141,26 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     if result.unstable and baseline.kernel == candidate.kernel and baseline.build == candidate.build:
         headline = f"the same lowering twice differs: this TileLang is not deterministic in {result.unstable[0]}"
         return Verdict("unstable", headline, (*failures, *details))
-    if result.unstable:
-        details.insert(0, f"beware: lowering the baseline twice differs too, first in {result.unstable[0]}")
-        if any(result.lowerings):
-            ours, theirs = result.lowerings
-            details.insert(1, f"no two of {ours} lowerings of the baseline and {theirs} of the candidate are the same")
+    details = [*_sampled(result), *details]
+    if result.undecided:
+        headline = f"not deterministic in {result.unstable[0]}: no difference beyond that is sure"
+        return Verdict("unstable", headline, (*failures, *details))
     return Verdict("differs", headline, (*failures, *details))
+
+
+def _sampled(result: TwoSides) -> list[str]:
+    """What lowering both sides again and again says of a difference."""
+    words = []
+    if result.unstable:
+        sides = " or the ".join(result.unstable_sides or ("baseline",))
+        words.append(f"beware: lowering the {sides} twice differs too, first in {result.unstable[0]}")
+    if result.odds is not None:
+        ours, theirs = result.lowerings
+        words.append(
+            f"no two of {ours} lowerings of the baseline and {theirs} of the candidate are the same; "
+            f"by chance alone: {_percent(result.odds)}"
+        )
+    return words
 
 
 def _found_same(result: TwoSides) -> tuple[str, ...]:
@@ -155,7 +169,13 @@ def _found_same(result: TwoSides) -> tuple[str, ...]:
         return ()
     ours, theirs = result.lowerings
     where = f"TileLang is not deterministic here, first in {result.unstable[0]}"
+    if len(result.unstable_sides) == 1:
+        where = f"only the {result.unstable_sides[0]} varies from lowering to lowering, first in {result.unstable[0]}"
     return (f"{where}: two are the same of {ours} lowerings of the baseline and {theirs} of the candidate",)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share >= 0.0001 else "less than 0.01 %"
 
 
 def _no_pass(result: TwoSides, failures: Sequence[str]) -> str:
