@@ -81,7 +81,7 @@ def align_passes(
             pairs.append(PassPair(None, candidate[j]))
             j += 1
     pairs += [PassPair(one, None) for one in baseline[i:]] + [PassPair(None, other) for other in candidate[j:]]
-    return _marked_moved(_baseline_first(pairs))
+    return _in_order(_marked_moved(pairs))
 
 
 def _tie_break(record: PassRecord) -> tuple[str, ...]:
@@ -128,19 +128,25 @@ def _worth_of_pairs(
     return worth
 
 
-def _baseline_first(pairs: Sequence[PassPair]) -> list[PassPair]:
-    """Between two pairs, what the baseline runs alone before what the candidate does."""
+def _in_order(pairs: Sequence[PassPair]) -> list[PassPair]:
+    """Between two pairs, what the baseline runs alone before what the candidate does.
+
+    Of passes that the sides run at each other's places, by name: whichever side is the baseline, one and the same is
+    the first.
+    """
     found: list[PassPair] = []
-    waiting: list[PassPair] = []
-    for pair in pairs:
-        if pair.baseline is not None and pair.candidate is None:
-            found.append(pair)
-        elif pair.baseline is None:
-            waiting.append(pair)
-        else:
-            found += [*waiting, pair]
-            waiting = []
-    return found + waiting
+    ours: list[PassPair] = []
+    theirs: list[PassPair] = []
+    for pair in [*pairs, None]:
+        if pair is not None and pair.is_alone:
+            (theirs if pair.baseline is None else ours).append(pair)
+            continue
+        moved = bool(ours and theirs) and all(other.moved for other in (*ours, *theirs))
+        exchanged = moved and _tie_break(theirs[0].record) < _tie_break(ours[0].record)
+        found += [*theirs, *ours] if exchanged else [*ours, *theirs]
+        found += [pair] if pair is not None else []
+        ours, theirs = [], []
+    return found
 
 
 #: TVM's own passes moved from ``tir`` to ``tirx`` and ``s_tir`` in TileLang 0.1.10 (#2216); they are the same passes.

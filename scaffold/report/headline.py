@@ -64,9 +64,12 @@ def _who(result: TwoSides, row: PassComparison) -> str:
     if row.moved:
         return f"{row.name}, which the sides run at different places,"
     if row.is_alone and row.status is not Status.FAILED:
-        if any(other.name == row.name and not other.is_alone for other in result.passes):
-            return f"{row.name}, which the {row.status.value.rpartition(' ')[2]} runs once more,"
-        return f"{row.name}, which only the {row.status.value.rpartition(' ')[2]} runs,"
+        side = row.status.value.rpartition(" ")[2]
+        others = {_arguments(other) for other in result.passes if other.name == row.name and not other.is_alone}
+        if _arguments(row) in others:
+            return f"{row.name}, which the {side} runs once more,"
+        given = f"({_arguments(row)})" if others and _arguments(row) else ""
+        return f"{row.name}{given}, which only the {side} runs,"
     return f"{row.name} -> {row.renamed}" if row.renamed else row.name
 
 
@@ -92,6 +95,11 @@ def outside_the_source(baseline: Trace, candidate: Trace) -> str:
     if options[0] != options[1]:
         return "headers or compiler options" if baseline.build != candidate.build else "compiler options"
     return "the headers (src/tl_templates)"
+
+
+def _arguments(row: PassComparison) -> str:
+    effect = row.baseline or row.candidate
+    return (effect.record.arguments or "") if effect else ""
 
 
 def before_it(result: TwoSides, finding: Finding) -> list[str]:

@@ -155,6 +155,13 @@ def test_align_still_pairs_a_pass_that_was_given_other_arguments() -> None:
     assert paired(one, trace_of(STATES[0], Step("S", STATES[2], arguments="64"))) == [(0, 0)]
 
 
+def test_align_of_two_passes_that_changed_places_begins_with_the_same_one_either_way() -> None:
+    one = trace_of(STATES[0], *((name, STATES[0]) for name in "BAC")).trace.passes
+    other = trace_of(STATES[0], *((name, STATES[0]) for name in "CAB")).trace.passes
+    assert [pair.record.name for pair in align(one, other)] == ["B", "C", "A", "B", "C"]
+    assert [pair.record.name for pair in align(other, one)] == ["B", "C", "A", "B", "C"]
+
+
 @given(st.lists(st.sampled_from(["A", "B", "S"]), max_size=7), st.lists(st.sampled_from(["A", "B", "S"]), max_size=7))
 def test_align_pairs_the_same_with_the_sides_exchanged(baseline: list[str], candidate: list[str]) -> None:
     one, other = (
