@@ -529,3 +529,14 @@ def test_compare_takes_no_value_for_the_cause_of_what_leaves_it_alone() -> None:
     assert result.cause is None
     assert result.telling is not None
     assert result.telling.pass_name == "tl.Sync"
+
+
+def test_compare_takes_a_map_for_what_it_is_whatever_the_order_of_its_entries() -> None:
+    one, other = (
+        module(f"T.func_attr({{{entries}}})", "C[9] = 0")
+        for entries in ('"b": {"y": 1, "x": f(2, 3)}, "a": 4', '"a": 4, "b": {"x": f(2, 3), "y": 1}')
+    )
+    result = compare(trace_of(START, ("tl.Annotate", one)), trace_of(START, ("tl.Annotate", other)))
+    assert not result.finding
+    changed = compare(trace_of(START, ("tl.Annotate", one)), trace_of(START, ("tl.Annotate", other.replace("4", "5"))))
+    assert changed.finding
