@@ -141,7 +141,7 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     if result.unstable and baseline.kernel == candidate.kernel and baseline.build == candidate.build:
         headline = f"the same lowering twice differs: this TileLang is not deterministic in {result.unstable[0]}"
         return Verdict("unstable", headline, (*failures, *details))
-    details = [*_sampled(result), *details]
+    details = [*_sampled(result), *details] if result.unstable else [*details, *_sampled(result)]
     if result.undecided:
         headline = f"not deterministic in {result.unstable[0]}: no difference beyond that is sure"
         return Verdict("unstable", headline, (*failures, *details))

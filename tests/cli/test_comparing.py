@@ -94,7 +94,7 @@ def test_a_difference_is_believed_after_five_lowerings_of_each_side(compare: Com
     assert (result.unstable, result.lowerings) == ((), (5, 5))
     verdict = two_verdict(compared.files, result)
     assert verdict.outcome == "differs"
-    assert verdict.details[0] == (
+    assert verdict.details[-1] == (
         "no two of 5 lowerings of the baseline and 5 of the candidate are the same; by chance alone: 0.79 %"
     )
 
