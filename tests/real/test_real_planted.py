@@ -84,17 +84,6 @@ def test_a_missing_pass_is_named_before_the_one_that_acts_on_it(lower: Lower) ->
         assert result.consequence.pass_name == "tl.InjectSoftwarePipeline"
 
 
-def test_a_pass_in_which_the_process_dies_has_failed_there(lower: Lower) -> None:
-    dying = Edit(PIPELINE, MERGE, "    import os; from tvm.transform import module_pass\n"
-                 "    mod = module_pass(lambda mod, ctx: os.kill(os.getpid(), 11) or mod, opt_level=0, "
-                 'name="tl.MergeSharedMemoryAllocations")(mod)\n')  # fmt: skip
-    result = compare(lower("softmax"), lower("softmax", dying))
-    assert result.telling is not None
-    row = result.passes[result.telling.position or 0]
-    assert (row.name, row.status) == ("tl.MergeSharedMemoryAllocations", Status.FAILED)
-    assert [one.name for one in result.passes if one.introduces] == [row.name]
-
-
 def test_two_passes_swapped_are_named_where_their_order_matters(lower: Lower) -> None:
     """Shared memory is merged behind the barriers instead of before them: the barrier for the merged part is missing,
     or one too many is there; either way the pass that places barriers is the one to look at."""
