@@ -31,6 +31,7 @@ class Step:
     after: str | None
     depth: int = 0
     label: str | None = None
+    arguments: str | None = None
 
 
 def module(*statements: str, name: str = "gemm", notes: str = "") -> str:
@@ -79,6 +80,7 @@ def trace_of(
                 caller="tilelang/engine/lower.py:1",
                 before=before,
                 after=after,
+                arguments=step.arguments,
             )
         )
         if step.depth == 0:

@@ -173,7 +173,8 @@ def _assemble(
         artifacts.append(Artifact("source", _source_name(request.target), spool.source["digest"]))
     else:
         artifacts.append(Artifact("source", _source_name(request.target), None, "the lowering did not come to it"))
-    passes = tuple(sorted(spool.passes, key=lambda record: record.sequence))
+    died_in = spool.open_passes.values() if failure is not None and failure.stage == "crash" else ()
+    passes = tuple(sorted([*spool.passes, *died_in], key=lambda record: record.sequence))
     trace = Trace(
         schema_version=SCHEMA_VERSION,
         kernel=identity,

@@ -63,20 +63,34 @@ def run_probe(
     keep = False
     try:
         spool_path = folder / "spool.jsonl"
-        document = encode_request(CaptureRequest(PROTOCOL_VERSION, request, str(spool_path)))
-        (folder / "request.json").write_text(json.dumps(document), encoding="utf-8")
-        finished = run_in(job, build, folder, server=server, progress=progress, timeout_s=timeout_s)
-        spool = read_spool(spool_path)
-        failure = _judge(spool, finished, request, build, workspace=workspace, timeout_s=timeout_s)
-        keep = failure is not None and failure.stage == "crash"
-        return Probed(spool, finished, failure)
+
+        def probe(*, in_step: bool) -> Probed:
+            document = encode_request(CaptureRequest(PROTOCOL_VERSION, request, str(spool_path), in_step))
+            (folder / "request.json").write_text(json.dumps(document), encoding="utf-8")
+            finished = run_in(job, build, folder, server=server, progress=progress, timeout_s=timeout_s)
+            spool = read_spool(spool_path)
+            failure = _judge(spool, finished, request, build, workspace=workspace, timeout_s=timeout_s)
+            return Probed(spool, finished, failure)
+
+        found = probe(in_step=False)
+        if _crashed(found) and job == "capture":
+            # What was not yet printed died with the process: once more, so that the last pass written is the last run.
+            again = probe(in_step=True)
+            found = again if _crashed(again) else found
+        keep = _crashed(found)
     except ProbeError:
         keep = True
         raise
+    else:
+        return found
     finally:
         if keep:
             keep_for_a_look(folder, workspace)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _crashed(probed: Probed) -> bool:
+    return probed.failure is not None and probed.failure.stage == "crash"
 
 
 def run_in(

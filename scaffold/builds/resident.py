@@ -38,12 +38,15 @@ _MOST_PATH_BYTES = 100
 
 
 def resident_server(build: Build, folder: Path, progress: Progress) -> ProbeServer | None:
-    """A server of ``build`` for one command, forked from the resident process; ``None`` where there cannot be one."""
+    """A server of ``build`` for one command, forked from the resident process; ``None`` where there cannot be one.
+
+    Its children have heaps of their own: commands that share a process are no less independent than those that do not.
+    """
     connection = None if os.environ.get(VARIABLE) else _connection(build, progress)
-    return ProbeServer(build, folder, progress, connection=connection) if connection else None
+    return ProbeServer(build, folder, progress, connection=connection, shuffle_heap=True) if connection else None
 
 
-def open_server(build: Build, folder: Path, progress: Progress) -> ProbeServer:
+def open_server(build: Build, folder: Path, progress: Progress, *, shuffle_heap: bool = False) -> ProbeServer:
     """:func:`resident_server`, or a process of the command's own.
 
     Raises
@@ -51,7 +54,8 @@ def open_server(build: Build, folder: Path, progress: Progress) -> ProbeServer:
     EnvironmentProblem
         If the build cannot be started.
     """
-    return resident_server(build, folder, progress) or ProbeServer(build, folder, progress)
+    server = resident_server(build, folder, progress)
+    return server or ProbeServer(build, folder, progress, shuffle_heap=shuffle_heap)
 
 
 def end_residents(python: str) -> None:

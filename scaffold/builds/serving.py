@@ -87,7 +87,11 @@ ServerProcess = Union["subprocess.Popen[bytes]", Connection]
 
 
 class ProbeServer:
-    """Runs requests in children of one process; any number of threads may ask at once."""
+    """Runs requests in children of one process; any number of threads may ask at once.
+
+    ``shuffle_heap`` gives each child addresses like no other's, so that it is a sample of what processes of their own
+    would do.
+    """
 
     def __init__(
         self,
@@ -99,9 +103,11 @@ class ProbeServer:
         environment: Mapping[str, str] | None = None,
         warm: Sequence[str] = WARM,
         connection: socket.socket | None = None,
+        shuffle_heap: bool = False,
     ) -> None:
         self.build = build
         self._environment = dict(environment or {})
+        self._shuffle_heap = shuffle_heap
         self._folder, self._import_timeout_s = folder, import_timeout_s
         self._lock = threading.Lock()
         self._ready: Future[None] = Future()
@@ -178,6 +184,7 @@ class ProbeServer:
             "env": {"TMPDIR": str(folder), **(environment or {})},
             "timeout_s": timeout_s,
             "memory_bytes": memory_bytes,
+            "shuffle_heap": self._shuffle_heap,
         }
         try:
             self._send(request)

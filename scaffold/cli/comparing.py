@@ -1,25 +1,29 @@
 """Compare two lowerings where the compiler itself may not be deterministic.
 
 Some releases order maps by address, so the same input now and then lowers to another text. A difference is believed
-only after the baseline was lowered once more: if that differs from itself, both sides are lowered again and again,
-until one lowering of each is the same or it was tried often enough.
+only after both sides were lowered again and again: they are the same as soon as one lowering of each is, and differ
+once it is unlikely that two samples of one distribution had nothing in common.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from scaffold.builds.process import end_all
-from scaffold.cli.tracing import Session, Side, obtain_again
+from scaffold.cli.tracing import Session, Side, lowering_again
+from scaffold.diff.chance import odds_of_nothing_in_common
 from scaffold.diff.model import Status, TwoSides
 from scaffold.diff.two_sides import compare
 from scaffold.trace.model import TraceFile
 
-#: Lowerings of a side beyond the first. MLA's decode kernel was seen to lower in eight ways, about equally often:
-#: with six on either side, two that could be the same miss each other about once in a hundred runs.
-_TRIES = 5
+#: How many lowerings of each side are looked at, and the odds by chance below which they are believed to differ. Two
+#: sides that never vary are at 0.8 % with five each. MLA's decode kernel lowers in eight ways, about equally often: two
+#: such sides mostly share one by then, and nearly always with twelve each. Both looks together claim a difference that
+#: is none in less than 1 % of comparisons.
+_LOOKS = ((5, 0.0085), (12, 0.001))
 
 
 @dataclass(frozen=True)
@@ -31,55 +35,89 @@ class Compared:
 
 
 def compare_sides(session: Session, sides: Sequence[Side], files: Sequence[TraceFile], *, context: int) -> Compared:
-    """The comparison, told of passes in which this TileLang is not deterministic."""
+    """The comparison, and what is known of passes in which a TileLang is not deterministic."""
     with session.progress.step("comparing"):
         result = compare(files[0], files[1], context=context)
     first = Compared((files[0], files[1]), result)
     baseline, candidate = sides
-    if baseline.request is None or not result.finding:
+    if not result.lowering_differs or baseline.request is None or any(file.trace.failure for file in files):
         return first
     if (baseline.request, baseline.build) == (candidate.request, candidate.build):
-        return replace(first, result=replace(result, unstable=_introducing(result)))
-    again = obtain_again(session, baseline)
-    with session.progress.step("comparing the baseline with itself"):
+        return replace(first, result=replace(result, unstable=_introducing(result), unstable_sides=("baseline",)))
+    if candidate.request is None:
+        with lowering_again(session, [baseline]) as lower:
+            again = lower(0)
         unstable = _introducing(compare(files[0], again, context=context))
-    if not unstable or candidate.request is None or files[1].trace.failure or files[0].trace.failure:
-        return replace(first, result=replace(result, unstable=unstable))
-    lowered = ([files[0], again], [files[1]])
-    pair = _find_same(session, sides, lowered)
+        return replace(first, result=replace(result, unstable=unstable, unstable_sides=("baseline",)))
+    lowered = ([files[0]], [files[1]])
+    with lowering_again(session, sides) as lower:
+        odds = _sample(session, lower, lowered)
+    return _judged(lowered, odds, context=context)
+
+
+def _sample(
+    session: Session, lower: Callable[[int], TraceFile], lowered: tuple[list[TraceFile], list[TraceFile]]
+) -> float | None:
+    """Lower both sides until one of each is the same, and there are no odds, or it is decided that none is."""
+    odds = 1.0
+    pool = ThreadPoolExecutor(2)
+    try:
+        for most, believed in _LOOKS:
+            while len(lowered[0]) < most:
+                step = f"lowering both sides again to see whether they vary ({len(lowered[0]) + 1} of {most})"
+                session.progress.update(step)
+                for files, future in [(lowered[at], pool.submit(lower, at)) for at in (0, 1)]:
+                    files.append(future.result())
+                if _same_pair(lowered) is not None:
+                    return None
+            odds = odds_of_nothing_in_common(*([_texts(file) for file in side] for side in lowered))
+            if odds < believed:
+                break
+    finally:
+        session.progress.update("")
+        end_all()
+        pool.shutdown(wait=True)
+    return odds
+
+
+def _judged(lowered: tuple[list[TraceFile], list[TraceFile]], odds: float | None, *, context: int) -> Compared:
     counts = (len(lowered[0]), len(lowered[1]))
-    if pair is None:
-        return replace(first, result=replace(result, unstable=unstable, lowerings=counts))
-    # The machine code follows from the source, and the lowerings since the first were made without it.
-    ours, theirs = (_without_machine_code(file) for file in pair)
+    labels: tuple[Literal["baseline", "candidate"], ...] = ("baseline", "candidate")
+    varying = {
+        label: other
+        for label, side in zip(labels, lowered, strict=True)
+        if (other := next((file for file in side if _texts(file) != _texts(side[0])), None)) is not None
+    }
+    unstable: tuple[str, ...] = ()
+    for label, other in varying.items():
+        unstable = unstable or _introducing(compare(lowered[labels.index(label)][0], other, context=context))
+    files = _same_pair(lowered) or _nearest_pair(lowered)
+    if files != (lowered[0][0], lowered[1][0]):
+        # The machine code follows from the source, and the lowerings since the first were made without it.
+        files = (_without_machine_code(files[0]), _without_machine_code(files[1]))
     return Compared(
-        (ours, theirs), replace(compare(ours, theirs, context=context), unstable=unstable, lowerings=counts)
+        files,
+        replace(
+            compare(*files, context=context),
+            unstable=unstable,
+            unstable_sides=tuple(varying),
+            lowerings=counts,
+            odds=odds,
+            undecided=odds is not None and odds >= dict(_LOOKS).get(counts[0], 0.0),
+        ),
     )
 
 
-def _find_same(
-    session: Session, sides: Sequence[Side], lowered: tuple[list[TraceFile], list[TraceFile]]
-) -> tuple[TraceFile, TraceFile] | None:
-    """A lowering of the baseline and one of the candidate with the same text after every pass; both lists grow."""
-    for attempt in range(_TRIES + 1):
-        theirs = {_texts(file): file for file in lowered[1]}
-        for ours in lowered[0]:
-            if same := theirs.get(_texts(ours)):
-                return ours, same
-        if attempt == _TRIES:
-            break
-        session.progress.say_once("TileLang is not deterministic here: lowering both sides more often")
-        pool = ThreadPoolExecutor(2)
-        try:
-            # The baseline is one ahead.
-            wanted = [(1, sides[1]), *([(0, sides[0])] if len(lowered[0]) <= len(lowered[1]) else [])]
-            futures = [(index, pool.submit(obtain_again, session, side)) for index, side in wanted]
-            for index, future in futures:
-                lowered[index].append(future.result())
-        finally:
-            end_all()
-            pool.shutdown(wait=True)
-    return None
+def _same_pair(lowered: tuple[list[TraceFile], list[TraceFile]]) -> tuple[TraceFile, TraceFile] | None:
+    """A lowering of the baseline and one of the candidate with the same text after every pass."""
+    theirs = {_texts(file): file for file in lowered[1]}
+    return next(((ours, theirs[_texts(ours)]) for ours in lowered[0] if _texts(ours) in theirs), None)
+
+
+def _nearest_pair(lowered: tuple[list[TraceFile], list[TraceFile]]) -> tuple[TraceFile, TraceFile]:
+    """The two that have most modules in common: what differs between them varies least by itself."""
+    pairs = [(ours, theirs) for ours in lowered[0] for theirs in lowered[1]]
+    return max(pairs, key=lambda pair: len(set(pair[0].trace.digests()) & set(pair[1].trace.digests())))
 
 
 def _texts(file: TraceFile) -> tuple[object, ...]:

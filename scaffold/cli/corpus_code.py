@@ -13,7 +13,8 @@ from scaffold.builds.capture import Captured, with_machine_code
 from scaffold.cli.corpus_asked import Side
 from scaffold.cli.tracing import Session
 from scaffold.corpus.lowering import Lowered
-from scaffold.diff.change import Outcome
+from scaffold.diff.change import Outcome, compiled_on_one_side
+from scaffold.diff.generated import rejection_by_nvcc
 from scaffold.progress import Progress
 from scaffold.report.corpus_view import KernelRow
 from scaffold.trace.model import FunctionResources, TraceFile
@@ -42,13 +43,20 @@ def compiled(path: str, side: Side, namespace: argparse.Namespace, session: Sess
 def with_resources(
     rows: list[KernelRow], sides: Sequence[Side], namespace: argparse.Namespace, session: Session
 ) -> tuple[list[KernelRow], str]:
-    """Registers, spills and their like of kernels whose generated source differs, where nvcc is there."""
+    """Registers, spills and their like of kernels whose generated source differs, where nvcc is there.
+
+    Where all are asked for, also those of the same source are compiled: by other headers, nvcc may refuse it.
+    """
     differing = [
         index
         for index, row in enumerate(rows)
-        if row.change.outcome is Outcome.DIFFERS
-        and row.target.startswith("cuda")
-        and row.change.source_removed + row.change.source_added
+        if row.target.startswith("cuda")
+        and row.baseline_trace
+        and row.candidate_trace
+        and (
+            namespace.machine_code
+            or (row.change.outcome is Outcome.DIFFERS and row.change.source_removed + row.change.source_added)
+        )
     ]
     if not differing:
         return rows, ""
@@ -67,15 +75,17 @@ def with_resources(
 
 
 def _measured(row: KernelRow, sides: Sequence[Side], session: Session) -> tuple[KernelRow, str]:
-    resources = []
+    files = []
     for side, path in zip(sides, (row.baseline_trace, row.candidate_trace), strict=True):
         captured = Captured(read_trace(Path(path)), _include_dirs_beside(path))
         file = with_machine_code(captured, side.build, workspace=session.workspace, progress=_quiet())
         missing = next((item.missing for item in file.trace.artifacts if item.kind == "ptx" and item.missing), None)
-        if missing and "nvcc failed" not in missing:
+        if missing and not rejection_by_nvcc(file.trace):
             return row, missing
-        resources.append(file.trace.resources)
-    return replace(row, resources=_deltas(*resources)), ""
+        files.append(file)
+    baseline, candidate = files
+    change = compiled_on_one_side(row.change, baseline, candidate)
+    return replace(row, change=change, resources=_deltas(baseline.trace.resources, candidate.trace.resources)), ""
 
 
 def _deltas(ours: Sequence[FunctionResources], theirs: Sequence[FunctionResources]) -> dict[str, tuple[int, int]]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.builds.attestation import commit_words, read_attestation
 from scaffold.builds.build import Build
-from scaffold.builds.capture import DEFAULT_TIMEOUT_S, CaptureOptions, capture
+from scaffold.builds.capture import DEFAULT_TIMEOUT_S, CaptureOptions, capture, capture_ir
 from scaffold.builds.content import content_digest
 from scaffold.builds.gpu import default_target
+from scaffold.builds.probing import own_folder
 from scaffold.builds.process import end_all
+from scaffold.builds.resident import open_server
+from scaffold.builds.serving import ProbeServer
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
 from scaffold.errors import KernelApiError, KernelSourceError, SameBuildError, TraceFileError, UsageError
@@ -143,9 +147,34 @@ def _told_of_both(
     )
 
 
-def obtain_again(session: Session, side: Side) -> TraceFile:
-    """Lower a side once more, for comparison with itself: without machine code, and without keeping the trace."""
-    return _lower(session, side, replace(session.options, machine_code=False))
+@contextmanager
+def lowering_again(session: Session, sides: Sequence[Side]) -> Iterator[Callable[[int], TraceFile]]:
+    """What lowers a side, by its index, once more: without machine code, and without keeping the trace.
+
+    Each lowering has a heap of its own: those of one side are samples of what its build does.
+    """
+    with ExitStack() as stack:
+        servers: dict[str, ProbeServer] = {}
+        for side in sides:
+            if side.build is not None and side.build.python not in servers:
+                server = open_server(side.build, own_folder(session.workspace), session.progress, shuffle_heap=True)
+                servers[side.build.python] = stack.enter_context(server)
+
+        def lower(index: int) -> TraceFile:
+            side = sides[index]
+            if side.request is None or side.build is None:
+                raise ValueError("a recorded trace cannot be lowered again")
+            return capture_ir(
+                side.request,
+                side.build,
+                workspace=session.workspace,
+                progress=session.progress,
+                argv=session.argv,
+                timeout_s=session.options.timeout_s,
+                server=servers[side.build.python],
+            ).file
+
+        yield lower
 
 
 def _obtain_one(session: Session, side: Side) -> TraceFile:

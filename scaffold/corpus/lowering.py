@@ -332,14 +332,16 @@ _SHELF = _Shelf()
 def _server(task: LowerTask, workspace: Workspace, progress: Progress) -> Iterator[ProbeServer]:
     """The server that lowers for ``task``: one for all tasks of its build, another for those lowered once more.
 
-    A build that orders by address is the same in every child of one server, so a second look needs a second server.
+    A build that orders by address is the same in every child of one server, so a second look needs a second server, and
+    children with heaps of their own.
     """
     key = (task.build.python, "again" if task.fresh else "")
     with _SHELF.lock:
         server = _SHELF.servers.get(key)
         if server is None or not server.alive:
-            start = ProbeServer if task.fresh else open_server
-            server = _SHELF.servers[key] = start(task.build, own_folder(workspace), progress)
+            folder = own_folder(workspace)
+            server = open_server(task.build, folder, progress, shuffle_heap=bool(task.fresh))
+            _SHELF.servers[key] = server
     yield server
 
 

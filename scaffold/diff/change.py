@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from scaffold.diff.equality import Tier
+from scaffold.diff.generated import compiled_only_on
 from scaffold.diff.metrics import MetricDelta, Metrics, measure, metric_deltas
 from scaffold.diff.model import Degree, TwoSides
 from scaffold.diff.one_side import hunks_between
@@ -135,6 +136,19 @@ def unstable(change: KernelChange, passes: Sequence[str], side: str = "baseline"
         metrics=(),
         note=words,
     )
+
+
+def compiled_on_one_side(change: KernelChange, baseline: TraceFile, candidate: TraceFile) -> KernelChange:
+    """``change`` of a kernel whose machine code was made, with nvcc's judgement where that is not the same on both."""
+    side, rejection = compiled_only_on(baseline.trace, candidate.trace)
+    if not side:
+        return change
+    other = "candidate" if side == "baseline" else "baseline"
+    same = change.outcome is not Outcome.DIFFERS or not change.source_removed + change.source_added
+    words = f"{'the same source, but ' if same else ''}nvcc compiles it on the {side} only: {rejection}"
+    pattern = Pattern(f"nvcc {side} {kind_of(rejection)}", words)
+    others = change.patterns if change.outcome is Outcome.DIFFERS else ()
+    return replace(change, outcome=Outcome.DIFFERS, patterns=(pattern, *others), note=f"{other}: {rejection}")
 
 
 def one_side_only(outcome: Outcome, why: str, *, where: str | None = None) -> KernelChange:

@@ -52,6 +52,33 @@ def _block_words(line: str) -> str:
     return _replaced(line, [(token, _BLOCK_WORDS[token.text]) for token in called])
 
 
+def ordered_maps(lines: Sequence[str]) -> list[str]:
+    """The entries of a map, of which the order says nothing."""
+    return [_ordered_maps(line) if "{" in line else line for line in lines]
+
+
+@lru_cache(maxsize=65536)
+def _ordered_maps(line: str) -> str:
+    """The line with the entries of every map that ends in it by their text, those within others first."""
+    open_at: list[tuple[int, str]] = []
+    commas: list[list[int]] = []
+    for token in tokens_of(line):
+        if token.kind == "operator" and token.text in ("(", "[", "{"):
+            open_at.append((token.start, token.text))
+            commas.append([])
+        elif token.text == "," and commas:
+            commas[-1].append(token.start)
+        elif token.kind == "operator" and token.text in (")", "]", "}") and open_at:
+            (start, bracket), between = open_at.pop(), commas.pop()
+            if bracket == "{" and between:
+                ends = [start, *between, token.start]
+                entries = sorted(line[one + 1 : other].strip() for one, other in pairwise(ends))
+                ordered = f"{line[: start + 1]}{', '.join(entries)}{line[token.start :]}"
+                if ordered != line:
+                    return _ordered_maps(ordered)
+    return line
+
+
 _KEY = re.compile(r'"tir\.(\w+)"\Z')
 
 

@@ -24,7 +24,7 @@ def find(rows: Sequence[PassComparison], degrees: Sequence[Degree], place: Place
     found = [item for item in found if not _depth(item[1])] or found
     lasting = [item for item in found if not item[1].gone_after or item[1].status is Status.FAILED]
     for at, row in (lasting or found)[:1]:
-        return _finding(row, at, place)
+        return finding_of(row, at, place)
     return None
 
 
@@ -33,10 +33,10 @@ def _depth(row: PassComparison) -> int:
     return effect.record.depth if effect else 0
 
 
-def _finding(row: PassComparison, position: int, place: Place) -> Finding:
+def finding_of(row: PassComparison, position: int, place: Place) -> Finding:
     """The most telling lines that this pass made different, and where they are."""
     choices = [pair for hunk in row.hunks for pair in _fresh_pairs(hunk)]
-    for tells in (_TELLS.get(row.degree, _anything), lambda pair: not any(map(_is_bookkeeping, pair))):
+    for tells in (_TELLS.get(row.degree, _anything), _is_no_bookkeeping, _reads_differently):
         choices = [pair for pair in choices if tells(pair)] or choices
     ours, theirs = choices[0] if choices else (None, None)
     where = place(row, ours, theirs) if choices else ""
@@ -49,7 +49,16 @@ def _finding(row: PassComparison, position: int, place: Place) -> Finding:
         baseline_line=ours.text.strip() if ours else None,
         candidate_line=theirs.text.strip() if theirs else None,
         lasts=not row.gone_after,
+        only_nesting=bool(choices) and not any(map(_reads_differently, choices)),
     )
+
+
+def telling_lines(hunks: Sequence[Hunk]) -> tuple[str | None, str | None]:
+    """A line of two texts that differs, as either side has it: what became of a line before one that has no like."""
+    choices = [pair for hunk in hunks for pair in _fresh_pairs(hunk) if _reads_differently(pair)]
+    whole = [pair for pair in choices if all(line is not None for line in pair)]
+    ours, theirs = next(iter(whole or choices), (None, None))
+    return ours.text.strip() if ours else None, theirs.text.strip() if theirs else None
 
 
 def _anything(_: _Pair) -> bool:
@@ -84,6 +93,16 @@ _BOOKKEEPING = re.compile(r"\s*(?:T\.(?:reads|writes|func_attr|s?block_attr|bloc
 
 def _is_bookkeeping(line: Line | None) -> bool:
     return line is not None and _BOOKKEEPING.match(line.text) is not None
+
+
+def _is_no_bookkeeping(pair: _Pair) -> bool:
+    return not any(map(_is_bookkeeping, pair))
+
+
+def _reads_differently(pair: _Pair) -> bool:
+    """Whether the lines are not the same but for their depth."""
+    ours, theirs = (line.text.strip() if line is not None else None for line in pair)
+    return ours != theirs
 
 
 def _fresh_pairs(hunk: Hunk) -> list[_Pair]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from scaffold.diff.equality import Tier
 from scaffold.diff.metrics import MetricDelta
@@ -148,7 +149,8 @@ class Finding:
     """The answer in one place: where the sides part, and how.
 
     ``place`` is the path in the IR, ``baseline_line`` and ``candidate_line`` the first lines that differ.
-    ``lasts`` says whether the difference is still there at the end of the pipeline.
+    ``lasts`` says whether the difference is still there at the end of the pipeline. ``only_nesting``: no statement
+    differs but in what it is part of, and both lines are the same.
     """
 
     pass_name: str | None
@@ -159,6 +161,26 @@ class Finding:
     baseline_line: str | None
     candidate_line: str | None
     lasts: bool = True
+    only_nesting: bool = False
+
+
+@dataclass(frozen=True)
+class Generated:
+    """How what is generated differs, and by whose doing.
+
+    ``by_code_generator``: the sources differ and the modules that they were generated from do not. ``same_after``: the
+    row after which the modules are the same up to the end, -1 where they always were, ``None`` where they are not.
+    ``lines``: a line of the sources that differs. ``compiles_only_on``: the side whose source nvcc takes, where it
+    does not take the other's, and ``rejection`` what it says of that; empty where it takes both, or none.
+    ``machine_code_differs``: the same source came to other machine code.
+    """
+
+    by_code_generator: bool = False
+    same_after: int | None = None
+    lines: tuple[str | None, str | None] = (None, None)
+    compiles_only_on: Literal["", "baseline", "candidate"] = ""
+    rejection: str = ""
+    machine_code_differs: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,10 +191,12 @@ class TwoSides:
     that introduces one of shape; often the same. A difference that is there at the end goes before one that is gone
     again. ``inputs`` tells how the kernels differed before any pass, ``inputs_degree`` how deep, and
     ``inputs_gone_after`` after which pass nothing is left of that; empty where something is.
-    ``printed_lines`` counts the lines that the two releases only write differently; no other count holds them.
-    ``unstable`` names passes after which two lowerings of the *same* input differ on the baseline's build, as far as
-    that was tried: a difference there may be nobody's change. ``lowerings`` counts those that were made of the
-    baseline and of the candidate to find two that are the same; 0 where that was not called for.
+    ``cause`` is the earlier pass that one acts on, at the position of ``consequence``, and without which that would not
+    differ. ``printed_lines`` counts the lines that the two releases only write differently; no other count holds them.
+    ``unstable`` names passes after which two lowerings of the *same* input differ on ``unstable_sides``, as far as that
+    was tried: a difference there may be nobody's change. ``lowerings`` counts those that were made of the baseline and
+    of the candidate to find two that are the same; 0 where that was not called for. ``odds``: how likely they would
+    have nothing in common if both sides lowered alike; ``undecided`` where that is too likely to claim a difference.
     """
 
     passes: tuple[PassComparison, ...]
@@ -190,10 +214,22 @@ class TwoSides:
     printed_lines: int = 0
     unstable: tuple[str, ...] = ()
     lowerings: tuple[int, int] = (0, 0)
+    unstable_sides: tuple[Literal["baseline", "candidate"], ...] = ()
+    odds: float | None = None
+    undecided: bool = False
+    generated: Generated = Generated()
+    cause: Finding | None = None
 
     @property
     def telling(self) -> Finding | None:
-        """The finding to put first: one of shape, unless it is gone again and one in less is not."""
+        """The finding to put first: a pass that one side does not run before what another makes of that."""
+        if self.cause is not None and self.passes[self.cause.position or 0].is_alone:
+            return self.cause
+        return self.consequence
+
+    @property
+    def consequence(self) -> Finding | None:
+        """The first of shape, unless it is gone again and one in less is not; something else may be its cause."""
         if self.reshaped is not None and (self.reshaped.lasts or self.introduced is None or not self.introduced.lasts):
             return self.reshaped
         return self.introduced
@@ -205,5 +241,10 @@ class TwoSides:
 
     @property
     def finding(self) -> bool:
-        """Whether there is anything beyond formatting and names."""
+        """Whether there is anything beyond formatting and names, nvcc's judgement of the source included."""
+        return self.lowering_differs or bool(self.generated.compiles_only_on)
+
+    @property
+    def lowering_differs(self) -> bool:
+        """Whether the modules or the sources differ beyond formatting and names."""
         return self.weakest is Tier.DIFFERENT

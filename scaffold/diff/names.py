@@ -45,6 +45,11 @@ def _bound_in(line: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _loop_names(line: str) -> list[str]:
+    match = _LOOP_NAMES.match(line)
+    return [name.strip() for name in match.group(1).split(",")] if match else []
+
+
 def match_names(baseline: Sequence[str], candidate: Sequence[str]) -> dict[str, str]:
     """Which of the candidate's names stands for which of the baseline's; names that match themselves are left out.
 
@@ -102,15 +107,31 @@ def _rename_line(line: str, mapping: Mapping[str, str]) -> str:
 
 
 def same_up_to_names(baseline: Sequence[str], candidate: Sequence[str]) -> bool:
-    """Whether a one-to-one renaming of bound names turns one text into the other, exactly."""
+    """Whether a one-to-one renaming of bound names turns one text into the other, exactly.
+
+    A loop's variables are names of its body alone: two loops may share one on one side and have one each on the other.
+    """
     if [nameless(line) for line in baseline] != [nameless(line) for line in candidate]:
         return False
     ours, theirs = bound_names(baseline), bound_names(candidate)
     forward: dict[str, str] = {}
     backward: dict[str, str] = {}
+    outside: list[tuple[int, dict[str, str], dict[str, str]]] = []
     for left_line, right_line in zip(baseline, candidate, strict=True):
         if indentation(left_line) != indentation(right_line):
             return False
+        while outside and indentation(left_line) <= outside[-1][0]:
+            _, forward, backward = outside.pop()
+        loops = _loop_names(left_line), _loop_names(right_line)
+        if any(loops):
+            if len(loops[0]) != len(loops[1]):
+                return False
+            outside.append((indentation(left_line), forward, backward))
+            forward, backward = dict(forward), dict(backward)
+            for one, other in zip(*loops, strict=True):
+                backward.pop(forward.pop(one, ""), None)
+                forward.pop(backward.pop(other, ""), None)
+                forward[one], backward[other] = other, one
         left_tokens = [token for token in tokens_of(left_line) if token.kind != "comment"]
         right_tokens = [token for token in tokens_of(right_line) if token.kind != "comment"]
         if len(left_tokens) != len(right_tokens):

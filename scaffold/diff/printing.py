@@ -69,7 +69,8 @@ class Printed:
         if digest is None:
             return ()
         if digest not in self._compared:
-            lines: Sequence[str] = self.recorded(digest)
+            # A map has no order, and two builds of one release may write it in another.
+            lines: Sequence[str] = conventions.ordered_maps(self.recorded(digest))
             for convention in self.conventions:
                 lines = convention.respell(lines)
             self._compared[digest] = tuple(lines)

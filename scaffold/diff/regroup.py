@@ -11,15 +11,12 @@ A pass that changes nothing does nothing that could be recognised, and stays alo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from scaffold.diff.align import PassPair
+from scaffold.diff.align import Effect, PassPair
 from scaffold.trace.model import PassRecord
-
-#: What one side does from one module to another: lines taken away and put in, however often, names blanked.
-Effect = Callable[[str, str], Counter[str]]
 
 
 @dataclass(frozen=True)

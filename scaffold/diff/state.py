@@ -121,7 +121,9 @@ def _printed_lines(ours: Text, theirs: Text, candidate: Sequence[str]) -> int:
         if code.tag == "equal":
             before, after = code.before_start, code.after_start
             count += 2 * sum(
-                bool(ours.lines[before + at]) and (sides[0][before + at] or sides[1][after + at])
+                bool(ours.lines[before + at])
+                and (sides[0][before + at] or sides[1][after + at])
+                and ours.recorded[before + at] != theirs.recorded[after + at]
                 for at in range(code.before_end - before)
             )
     return count

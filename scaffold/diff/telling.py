@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scaffold.diff.text import Line
-from scaffold.diff.tokens import nameless, shape_of
+from scaffold.diff.tokens import expression_of, nameless
 from scaffold.diff.vocabulary import CONTROL, SIGNATURE, spoken_of
 
 #: Words of each sign that are named, lines of an excerpt, and characters of one of its lines.
@@ -100,7 +100,7 @@ def _heads(lines: Sequence[str]) -> dict[str, str]:
 
 def _other(removed: Sequence[str], added: Sequence[str], heads: Mapping[str, str]) -> str:
     """What of the same statements is another."""
-    if Counter(map(shape_of, removed)) == Counter(map(shape_of, added)):
+    if Counter(map(expression_of, removed)) == Counter(map(expression_of, added)):
         return "other numbers"
     if heads.keys() <= CONTROL:
         return "another condition" if "for" not in heads else "other bounds"

@@ -9,7 +9,7 @@ A line is in most modules of a lowering, and asked about in each: what it says i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -108,18 +108,82 @@ def _kind_of(word: str) -> TokenKind:
     return "operator" if match is None or word in KEYWORDS else _KINDS[match.lastgroup]
 
 
+#: Signs that make a number of others; ``//`` is two of them.
+_ARITHMETIC = frozenset("+-*/%")
+#: Casts to a scalar type: around a literal, or in an index, they say nothing that the number does not.
+_SCALAR_TYPE = re.compile(r"(?:u?int|float|bfloat)\d+\Z|bool\Z|Cast\Z")
+_OPENING, _CLOSING = {"(": ")", "[": "]", "{": "}"}, frozenset(")]}")
+_LITERALS = frozenset(["True", "False", "None"])
+
+
 @lru_cache(maxsize=65536)
 def shape_of(line: str) -> str:
-    """The line with every name and every value blanked: equal for lines that differ only in those.
+    """The line with every name and value blanked: equal for lines that differ only in those.
 
-    What a layout's name stands for is a value as a whole.
+    A name and a literal are blanked alike, and so is the arithmetic of an index: what it comes to is a value. What a
+    layout's name stands for is a value as a whole.
     """
     if _DEFINITION.match(line):
         return "# = #"
+    return " ".join(_folded(_blanked(line), 0, within_index=False)[0])
+
+
+@lru_cache(maxsize=65536)
+def expression_of(line: str) -> str:
+    """The line with every name and value blanked, and indices and literals as they are written."""
+    return " ".join(_blanked(line))
+
+
+def _blanked(line: str) -> list[str]:
     said = zip(_kinds_of(line), words_of(line), strict=True)
-    return " ".join(
-        ["@" if kind == "name" else "#" if kind == "value" else word for kind, word in said if kind != "comment"]
-    )
+    blank = [(kind in ("name", "value") or word in _LITERALS, word) for kind, word in said if kind != "comment"]
+    return ["#" if is_blank else word for is_blank, word in blank]
+
+
+def _folded(words: Sequence[str], start: int, *, within_index: bool) -> tuple[list[str], int]:
+    """The words from ``start`` to the bracket that closes them, with indices and literals folded; and where that is."""
+    found: list[str] = []
+    at = start
+    while at < len(words) and words[at] not in _CLOSING:
+        word = words[at]
+        before = found[-1] if found else ""
+        if word not in _OPENING:
+            # A sign in front of a literal is part of it.
+            negative = word == "#" and before == "-" and (len(found) == 1 or _begins_operand(found[-2]))
+            found[len(found) - negative :] = [word]
+            at += 1
+            continue
+        is_index = within_index or (word == "[" and (before in ("#", "]") or before.isidentifier()))
+        inner, at = _folded(words, at + 1, within_index=is_index)
+        at += 1
+        is_cast = word == "(" and len(found) >= 3 and found[-3:-1] == ["T", "."] and _SCALAR_TYPE.match(before)
+        is_group = word == "(" and before != "#" and not before.isidentifier() and before not in _CLOSING
+        if is_cast and (inner == ["#"] or (is_index and inner == ["#", ",", "#"])):
+            found[-3:] = ["#"]
+        elif is_group and inner == ["#"]:
+            found.append("#")
+        else:
+            found += [word, *inner, _OPENING[word]]
+    return (_without_arithmetic(found) if within_index else found), at
+
+
+def _begins_operand(word: str) -> bool:
+    return word in _ARITHMETIC or word in ("(", "[", "{", ",", "=", "<", ">", ":", "return")
+
+
+def _without_arithmetic(words: Sequence[str]) -> list[str]:
+    """An index as what it reads and calls; one that does neither as a number, however it is added up."""
+    found: list[str] = []
+    kept: list[str] = []
+    depth = 0
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        depth += (word in _OPENING) - (word in _CLOSING)
+        if depth == 0 and word in (",", ":"):
+            found += [*(kept or ["#"]), word]
+            kept = []
+        elif depth or (word not in _ARITHMETIC and (word != "#" or following in ("[", ".", "("))):
+            kept.append(word)
+    return found + (kept or ["#"]) if words else found
 
 
 @lru_cache(maxsize=65536)

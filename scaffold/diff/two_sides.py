@@ -16,6 +16,7 @@ from itertools import pairwise
 
 from scaffold.diff.align import PassPair, align_passes
 from scaffold.diff.annotations import without_annotations
+from scaffold.diff.cause import cause_of
 from scaffold.diff.effect import (
     Texts,
     compare_effects,
@@ -24,16 +25,18 @@ from scaffold.diff.effect import (
     signed_multiset,
 )
 from scaffold.diff.equality import Tier
-from scaffold.diff.finding import find
+from scaffold.diff.finding import Place, find, finding_of
 from scaffold.diff.followed import Followed
+from scaffold.diff.generated import what_is_generated
 from scaffold.diff.lineage import Key
 from scaffold.diff.metrics import measure, metric_deltas
-from scaffold.diff.model import Degree, PassComparison, PassEffect, Status, TwoSides
+from scaffold.diff.model import Degree, Finding, PassComparison, PassEffect, Status, TwoSides
 from scaffold.diff.one_side import effect_of
 from scaffold.diff.printing import Printed, in_one_spelling
 from scaffold.diff.regroup import Effects, regroup
 from scaffold.diff.shown import place_in, source_hunks, state_hunks
 from scaffold.diff.state import State, Text, classify, compare_texts
+from scaffold.diff.text import lines_of
 from scaffold.diff.tokens import nameless
 from scaffold.trace.model import PassRecord, TraceFile
 
@@ -49,6 +52,8 @@ class Comparison:
         self._states: dict[Key, State] = {}
         self._did: dict[Key, PassEffect] = {}
         self._followed = Followed(self._state)
+        #: Rows that the difference comes from which each row is given.
+        self._given: dict[int, frozenset[int]] = {}
 
     def run(self) -> TwoSides:
         """Compare every pass, the inputs and the generated sources."""
@@ -61,7 +66,7 @@ class Comparison:
             tiers.append(Tier.DIFFERENT)
         place = partial(place_in, (self._baseline, self._candidate))
         both = [row for row in comparisons if row.baseline and row.candidate]
-        return TwoSides(
+        found = TwoSides(
             passes=tuple(comparisons),
             inputs=inputs.tier,
             inputs_degree=inputs.degree,
@@ -75,12 +80,28 @@ class Comparison:
             state_lines=sum(row.state_lines for row in both),
             effect_lines=sum(row.effect_lines for row in both),
             printed_lines=sum(row.printed_lines for row in both),
+            generated=what_is_generated(
+                (self._baseline, self._candidate), comparisons, (source_tier, hunks), lambda key: self._state(key).tier
+            ),
         )
+        return replace(found, cause=self._cause(found, place))
+
+    def _cause(self, found: TwoSides, place: Place) -> Finding | None:
+        at = found.consequence.position if found.consequence else None
+        if at is None:
+            return None
+        ours, theirs = (
+            lambda digest, file=file: [line.strip() for line in lines_of(file.text(digest))]
+            for file in (self._baseline, self._candidate)
+        )
+        cause = cause_of(found.passes, at, self._given.get(at, frozenset()), (ours, theirs))
+        return None if cause is None else finding_of(found.passes[cause], cause, place)
 
     def _compare_all(self) -> Iterator[PassComparison]:
         """Every row; a pass on one side is measured from the last modules that both sides had come to."""
-        passes = align_passes(self._baseline.trace.passes, self._candidate.trace.passes)
-        pairs = regroup(passes, *map(_effects_on, self._printed))
+        ours, theirs = map(_effects_on, self._printed)
+        passes = align_passes(self._baseline.trace.passes, self._candidate.trace.passes, ours.on_lines, theirs.on_lines)
+        pairs = regroup(passes, ours, theirs)
         reached = (self._baseline.trace.input, self._candidate.trace.input)
         self._followed.begin(reached)
         alone: list[PassPair] = []
@@ -108,6 +129,7 @@ class Comparison:
             return self._failed(pair, ours, theirs, before)
         end = (pair.baseline.after, pair.candidate.after)
         after = self._state(end)
+        self._given[row] = self._followed.origins(start)
         origin = self._followed.step(start, end, row, outermost=pair.record.depth == 0, reached=reached)
         texts = self._texts(pair.baseline, pair.candidate)
         effect, effect_lines = compare_effects(texts, after.mapping)
@@ -152,6 +174,7 @@ class Comparison:
         rows = []
         for at, pair in enumerate(pairs, start=row):
             start, reached = reached, _after(pair, reached)
+            self._given[at] = self._followed.origins(start)
             origin = Degree.NONE
             if start != reached:
                 origin = self._followed.step(start, reached, at, outermost=True, reached=start)

@@ -68,7 +68,9 @@ def _capture(request: CaptureRequest, spool: SpoolWriter, tilelang: Any, tvm: An
             function=str(kernel.prim_func.attrs["global_symbol"]),
         ),
     )
-    record_lowering(spool, tilelang, tvm, prim_func=kernel.prim_func, target=target, configs=configs)
+    record_lowering(
+        spool, tilelang, tvm, prim_func=kernel.prim_func, target=target, configs=configs, in_step=request.in_step
+    )
 
 
 def pass_configs(kernel: BuiltKernel, asked: dict[str, str]) -> dict[str, Any]:

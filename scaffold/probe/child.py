@@ -7,6 +7,7 @@ import ctypes
 import importlib
 import json
 import os
+import random
 import resource
 import signal
 import sys
@@ -21,6 +22,10 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 #: A script that writes without end must not fill the disk.
 _MOST_FILE_BYTES = 2 * 1024**3
+
+#: Blocks that are allocated to shuffle a heap, of which every other one is freed, and the largest of them in bytes: the
+#: sizes of a compiler's nodes.
+_HOLES, _LARGEST_HOLE = 40_000, 512
 
 
 def be_child(request: dict[str, Any], servers_files: Iterable[int]) -> NoReturn:
@@ -42,6 +47,8 @@ def be_child(request: dict[str, Any], servers_files: Iterable[int]) -> NoReturn:
             _limit(resource.RLIMIT_DATA, request["memory_bytes"])
         os.chdir(request["cwd"])
         os.environ.update(request["env"])
+        if request.get("shuffle_heap"):
+            _shuffle_heap(random.SystemRandom())
         document = json.loads(Path(request["request"]).read_text(encoding="utf-8"))
         code = int(importlib.import_module(f"scaffold.probe.{request['job']}").run(document))
     except SystemExit as error:
@@ -53,6 +60,21 @@ def be_child(request: dict[str, Any], servers_files: Iterable[int]) -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+
+
+def _shuffle_heap(chance: random.Random) -> None:
+    """Leave holes of random sizes in the heap, so that what is allocated from here on lies in an order of its own.
+
+    Children of one server begin with the same heap. A compiler that orders maps by address would do the same in each,
+    where processes of their own would not; so a child that is to be a sample of them gets a heap like no other's.
+    """
+    libc = ctypes.CDLL(None)
+    libc.malloc.argtypes, libc.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+    libc.free.argtypes, libc.free.restype = [ctypes.c_void_p], None
+    blocks = [libc.malloc(16 * chance.randint(1, _LARGEST_HOLE // 16)) for _ in range(_HOLES)]
+    chance.shuffle(blocks)
+    for block in blocks[: _HOLES // 2]:
+        libc.free(block)
 
 
 def _take_files(log: str, servers_files: Iterable[int]) -> None:

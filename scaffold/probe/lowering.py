@@ -31,12 +31,13 @@ def record_lowering(
     target: Any,
     configs: Mapping[str, Any],
     lower: Callable[..., Any] | None = None,
+    in_step: bool = False,
 ) -> Lowered:
     """Lower ``prim_func`` for ``target`` with pass configs ``configs``; whatever it raises is a spool line too.
 
-    ``lower`` is ``tilelang.lower``, for a caller that put something else in its place.
+    ``lower`` is ``tilelang.lower``, for a caller that put something else in its place; ``in_step`` is the recorder's.
     """
-    recorder = Recorder(spool, copy=copy_module)
+    recorder = Recorder(spool, copy=copy_module, in_step=in_step)
     source: str | None = None
     artifact: Any | None = None
     tickets: dict[str, int] = {}

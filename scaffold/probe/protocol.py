@@ -9,8 +9,9 @@ object with one key that names its kind:
     The probe runs: versions, loaded libraries.
 ``{"text": {"digest": "…", "body": "…"}}``
     A text, once, before the first line that refers to it.
-``{"begin": {"sequence": 3, "name": "tl.LowerTileOp"}}``
-    A pass is about to run; written and flushed before it does.
+``{"begin": {"sequence": 3, "name": "tl.LowerTileOp", ...}}``
+    A pass is about to run: the fields of :class:`scaffold.trace.model.PassRecord` but ``after``. Written when the
+    module it is given is printed; before the pass runs only where that is asked for (``in_step``).
 ``{"pass": {...}}``
     A pass ended: the fields of :class:`scaffold.trace.model.PassRecord`, and its duration.
 ``{"kernel": {...}}``, ``{"module": {...}}``, ``{"source": {...}}``, ``{"lowered": {...}}``
@@ -59,11 +60,15 @@ class KernelRequest:
 
 @dataclass(frozen=True)
 class CaptureRequest:
-    """What ``python start.py capture`` is told; ``spool`` is the file it writes."""
+    """What ``python start.py capture`` is told; ``spool`` is the file it writes.
+
+    ``in_step``: all that comes before a pass is written before it runs, so that a crash leaves the whole of it.
+    """
 
     protocol_version: int
     kernel: KernelRequest
     spool: str
+    in_step: bool = False
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ _PRINTERS = 2
 
 _CONSTRUCTOR = re.compile(r"(\w+)\([^()]*\)\s*\(")
 
+#: Lines that a constructor's arguments may take up; more are not looked at.
+_MOST_LINES = 12
+
 
 @dataclass
 class _OpenPass:
@@ -44,6 +47,7 @@ class _OpenPass:
     phase: str | None
     caller: str | None
     label: str | None
+    arguments: str | None
     started: float
 
 
@@ -51,12 +55,14 @@ class Recorder:
     """Records every pass of one lowering into a spool.
 
     Modules are handed to printer threads under a *ticket*; one writer thread turns tickets into digests as their texts
-    come, so lines keep their order.
+    come, so lines keep their order. ``in_step``: no pass runs before all that came before it is written, for a
+    lowering that is known to take its process with it.
     """
 
-    def __init__(self, spool: SpoolWriter, *, copy: Callable[[Any], Any]) -> None:
+    def __init__(self, spool: SpoolWriter, *, copy: Callable[[Any], Any], in_step: bool = False) -> None:
         self._spool = spool
         self._copy = copy
+        self._in_step = in_step
         self._open: list[_OpenPass] = []
         self._sequence = 0
         self._tickets: dict[tuple[Any, ...], int] = {}
@@ -83,6 +89,7 @@ class Recorder:
 
     def before_pass(self, module: Any, name: str) -> None:
         frame = _calling_frame()
+        label = _label(frame) if frame and name == "pass_fn" else None
         record = _OpenPass(
             sequence=self._sequence,
             name=name,
@@ -90,12 +97,14 @@ class Recorder:
             before=self._ticket(module),
             phase=_current_phase() or (frame.f_code.co_name if frame else None),
             caller=_location(frame) if frame else None,
-            label=_label(frame) if frame and name == "pass_fn" else None,
+            label=label,
+            arguments=_arguments(frame, label or name.rpartition(".")[2]) if frame else None,
             started=0.0,
         )
         self._sequence += 1
         self._open.append(record)
-        self._work.put(("begin", {"sequence": record.sequence, "name": name}))
+        self._work.put(("begin", (record, len(self._open) - 1)))
+        self._keep_step()
         record.started = time.perf_counter()
 
     def after_pass(self, module: Any, name: str) -> None:
@@ -107,6 +116,7 @@ class Recorder:
             return
         record = self._open.pop()
         self._work.put(("pass", (record, self._ticket(module), (ended - record.started) * 1e3, len(self._open))))
+        self._keep_step()
 
     def module(self, module: Any) -> int:
         """Record a module outside any pass; its digest is known once :meth:`close` has returned."""
@@ -127,6 +137,13 @@ class Recorder:
         self._printers.shutdown()
         if self._writer_error is not None:
             raise self._writer_error
+
+    def _keep_step(self) -> None:
+        if self._in_step and self._writer.is_alive():
+            written = threading.Event()
+            self._work.put(("step", written))
+            while not written.wait(1.0) and self._writer.is_alive():
+                pass
 
     def _abandon(self, record: _OpenPass) -> None:
         self._work.put(("pass", (record, None, None, len(self._open))))
@@ -149,14 +166,19 @@ class Recorder:
                 if kind == "module":
                     ticket, printed = value
                     self._digests[ticket] = self._spool.text(printed.result())
+                elif kind == "step":
+                    value.set()
                 elif kind == "begin":
-                    self._spool.write("begin", value)
+                    self._spool.write("begin", self._line(*value))
                 else:
-                    self._spool.write("pass", self._line(*value))
+                    record, after, duration_ms, depth = value
+                    ended = {"after": None if after is None else self._digests[after], "inclusive_ms": duration_ms}
+                    self._spool.write("pass", {**self._line(record, depth), **ended})
         except BaseException as error:  # noqa: BLE001 - carried to close(), which raises it in the main thread
             self._writer_error = error
 
-    def _line(self, record: _OpenPass, after: int | None, duration_ms: float | None, depth: int) -> dict[str, Any]:
+    def _line(self, record: _OpenPass, depth: int) -> dict[str, Any]:
+        """What is known of a pass when it begins."""
         return {
             "sequence": record.sequence,
             "name": record.name,
@@ -166,8 +188,7 @@ class Recorder:
             "phase": record.phase,
             "caller": record.caller,
             "before": self._digests[record.before],
-            "after": None if after is None else self._digests[after],
-            "inclusive_ms": duration_ms,
+            "arguments": record.arguments,
         }
 
 
@@ -248,3 +269,18 @@ def _label(frame: FrameType) -> str | None:
     line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
     match = _CONSTRUCTOR.search(line)
     return match.group(1) if match else None
+
+
+def _arguments(frame: FrameType, constructor: str) -> str | None:
+    """The constructor's arguments, read from the source line that runs the pass; a nested pass is not named there."""
+    path, first = frame.f_code.co_filename, frame.f_lineno
+    text = "".join(linecache.getline(path, number) for number in range(first, first + _MOST_LINES))
+    match = re.match(rf"[^\n]*?\b{re.escape(constructor)}\(", text)
+    if match is None:
+        return None
+    depth = 1
+    for end, letter in enumerate(text[match.end() :], start=match.end()):
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth == 0:
+            return " ".join(text[match.end() : end].split()).rstrip(",")
+    return None

@@ -2,31 +2,104 @@
 
 from __future__ import annotations
 
+import re
 from itertools import takewhile
 
 from scaffold.diff.equality import Tier
 from scaffold.diff.model import Degree, Finding, PassComparison, Status, TwoSides
+from scaffold.trace.model import Trace
+
+#: A layout that is written out below its module, by its name or what it is.
+_LAYOUT = re.compile(r"\b\w+#[0-9a-f]{8}\b")
 
 
 def headline_of(result: TwoSides, finding: Finding) -> str:
     """The pass to name, in one line."""
     row = result.passes[finding.position or 0]
     kind = finding.degree.value
-    words = f"{_who(row)} is the first pass to introduce a difference of {kind}"
+    words = f"{_who(result, row)} is the first pass to introduce a difference of {kind}"
+    cause, consequence = result.cause, result.consequence
+    if cause is not None and consequence is not None:
+        later = _who(result, result.passes[consequence.position or 0])
+        if cause == finding:
+            words += f"; {later} acts on it{_in(consequence)}"
+        else:
+            words = f"{_decides(result, cause)}; {later} {_makes_of(cause)}{_in(consequence)}"
     if result.inputs_degree is Degree.SHAPE and not result.inputs_gone_after and finding.lasts:
-        words = f"the inputs differ in shape already; {_who(row)} is the first pass to add to that"
-    if not finding.lasts:
+        words = f"the inputs differ in shape already; {_who(result, row)} is the first pass to add to that"
+    if row.status is Status.FAILED:
+        words = f"{row.name} fails on the {_failed_on(row)}"
+    if not finding.lasts and not (consequence is not None and consequence.lasts):
         words += f", gone again after {row.gone_after}"
     return f"the generated source is the same; {words}" if result.source_tier is Tier.BYTES else words
 
 
-def _who(row: PassComparison) -> str:
+def _decides(result: TwoSides, cause: Finding) -> str:
+    row = result.passes[cause.position or 0]
+    if _is_of_layout(cause):
+        return f"{_who(result, row)} decides another layout"
+    return f"{_who(result, row)} is the first pass to introduce a difference of {cause.degree.value}"
+
+
+def _makes_of(cause: Finding) -> str:
+    return "writes it out" if _is_of_layout(cause) else "acts on it"
+
+
+def _is_of_layout(finding: Finding) -> bool:
+    lines = (finding.baseline_line or "", finding.candidate_line or "")
+    return any(_LAYOUT.search(line) for line in lines)
+
+
+def _in(consequence: Finding) -> str:
+    return f", in {consequence.degree.value}"
+
+
+def _failed_on(row: PassComparison) -> str:
+    sides = (("baseline", row.baseline), ("candidate", row.candidate))
+    return " and the ".join(label for label, effect in sides if effect and effect.record.after is None)
+
+
+def _who(result: TwoSides, row: PassComparison) -> str:
     """The pass, and what is odd about how the sides run it."""
     if row.moved:
         return f"{row.name}, which the sides run at different places,"
     if row.is_alone and row.status is not Status.FAILED:
-        return f"{row.name}, which only the {row.status.value.rpartition(' ')[2]} runs,"
+        side = row.status.value.rpartition(" ")[2]
+        others = {_arguments(other) for other in result.passes if other.name == row.name and not other.is_alone}
+        if _arguments(row) in others:
+            return f"{row.name}, which the {side} runs once more,"
+        given = f"({_arguments(row)})" if others and _arguments(row) else ""
+        return f"{row.name}{given}, which only the {side} runs,"
     return f"{row.name} -> {row.renamed}" if row.renamed else row.name
+
+
+def code_generator_of(result: TwoSides) -> str:
+    """That the modules are the same and the sources generated from them are not."""
+    after = result.generated.same_after
+    where = f" from pass {after + 1} on" if after is not None and after >= 0 else ""
+    return f"the modules are the same{where}; the code generator makes the difference"
+
+
+def compiled_on_one_side(result: TwoSides, baseline: Trace, candidate: Trace) -> str:
+    """That nvcc takes the source of one side only."""
+    side = result.generated.compiles_only_on
+    if result.source_tier in (Tier.BYTES, Tier.NAMES):
+        why = outside_the_source(baseline, candidate)
+        return f"the same source, but nvcc compiles it on the {side} only: {why} differ"
+    return f"nvcc compiles the source of the {side} only"
+
+
+def outside_the_source(baseline: Trace, candidate: Trace) -> str:
+    """What else decides the machine code of a source: headers alone where the same options are passed to nvcc."""
+    options = [(trace.kernel.target, dict(trace.kernel.pass_configs)) for trace in (baseline, candidate)]
+    if options[0] != options[1]:
+        return "headers or compiler options" if baseline.build != candidate.build else "compiler options"
+    return "the headers (src/tl_templates)"
+
+
+def _arguments(row: PassComparison) -> str:
+    effect = row.baseline or row.candidate
+    return (effect.record.arguments or "") if effect else ""
 
 
 def before_it(result: TwoSides, finding: Finding) -> list[str]:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scaffold.diff.equality import Tier
+from scaffold.diff.generated import machine_code_differs, rejection_by_nvcc
 from scaffold.diff.model import Finding, OneSide, PassEffect, Status, TwoSides
 from scaffold.diff.text import word_marks
-from scaffold.report.headline import before_it, counts_of, headline_of, in_its_place, inputs_after, pass_lists
+from scaffold.report.headline import (
+    before_it,
+    code_generator_of,
+    compiled_on_one_side,
+    counts_of,
+    headline_of,
+    in_its_place,
+    inputs_after,
+    outside_the_source,
+    pass_lists,
+)
 from scaffold.report.view import Verdict
 from scaffold.trace.model import Failure, Trace, TraceFile
 
@@ -42,7 +53,7 @@ def one_verdict(file: TraceFile, effects: OneSide) -> Verdict:
     builders = sorted(effects.changed, key=lambda effect: (-_growth(effect), -effect.added))[:3]
     details = [f"{effect.record.shown_name}: {_grown(effect)}" for effect in builders if _growth(effect)]
     details += _products(trace)
-    rejected = ", but nvcc rejects the generated code" if _rejected(trace) else ""
+    rejected = ", but nvcc rejects the generated code" if rejection_by_nvcc(trace) else ""
     headline = f"{changed} of {count} passes changed {trace.kernel.name} for {trace.kernel.target}{rejected}"
     return Verdict("view", headline, tuple(details))
 
@@ -62,12 +73,6 @@ def _grown(effect: PassEffect) -> str:
     weight = {"operations": 0, "copies": 0, "barriers": 1, "bytes": 2, "loops": 3}
     deltas.sort(key=lambda delta: (weight.get(delta.name.rpartition(" ")[2], 4), delta.name))
     return ", ".join(f"{delta.name} {delta.before or 0:,} -> {delta.after or 0:,}" for delta in deltas[:4])
-
-
-def _rejected(trace: Trace) -> bool:
-    """Whether nvcc would not compile the generated source."""
-    ptx = trace.artifact("ptx")
-    return ptx is not None and (ptx.missing or "").startswith("nvcc failed")
 
 
 def stopped_in(failure: Failure) -> str:
@@ -94,39 +99,68 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
             return Verdict(
                 "failed", f"identical at every pass until both stopped, after {_passes(count)}", tuple(failures)
             )
-        machine = _machine_code_lines(baseline, candidate)
-        if machine:
-            return Verdict("differs", "identical at every pass, but the machine code differs", tuple(machine))
+        if result.generated.compiles_only_on:
+            return Verdict("differs", compiled_on_one_side(result, baseline, candidate), tuple(_rejection(result)))
+        if result.generated.machine_code_differs:
+            why = outside_the_source(baseline, candidate)
+            headline = f"identical at every pass, but the machine code differs: {why}"
+            return Verdict("differs", headline, tuple(_machine_code_lines(baseline, candidate)))
         headline = f"identical at every pass ({count} passes, and the generated source)"
         return Verdict("identical", headline, (*_found_same(result), *pass_lists(result)))
     if not result.finding:
         first = next((row for row in result.passes if row.tier_after is result.weakest), None)
         renamed = first.names if first else ()
         shown = ", ".join(f"{new} for {old}" for new, old in renamed[:4])
-        more = (f"names matched: {shown}",) if shown else ()
+        more = [f"names matched: {shown}"] if shown else []
+        more += _same_source_lines(result, baseline, candidate)
         where = f", first after {first.name}" if first else ""
-        return Verdict("equivalent", f"{result.weakest.label} at every pass{where}", more)
+        return Verdict("equivalent", f"{result.weakest.label} at every pass{where}", tuple(more))
     finding = result.telling
     details: list[str] = []
     if result.inputs is Tier.DIFFERENT:
         details.append(f"the inputs differ: {_input_difference(result, baseline, candidate)}{inputs_after(result)}")
-    if finding is None:
+    if result.generated.by_code_generator:
+        headline = code_generator_of(result)
+        details += _pair_lines(*result.generated.lines)
+        details += [headline_of(result, finding)] if finding is not None else []
+    elif not result.lowering_differs:
+        headline = f"{result.weakest.label} at every pass"
+    elif finding is None:
         headline = _no_pass(result, failures)
     else:
         headline = headline_of(result, finding)
         details += [*_finding_lines(finding, result), *in_its_place(result, finding), *before_it(result, finding)]
+    if result.generated.compiles_only_on:
+        whole = f"; {headline}" if result.lowering_differs else ""
+        headline = f"{compiled_on_one_side(result, baseline, candidate)}{whole}"
+        details = [*_rejection(result), *details]
+    details += _same_source_lines(result, baseline, candidate)
     details += _resource_lines(baseline, candidate)
     details += [counts_of(result), *pass_lists(result)]
     details += _source_line(files, result)
     if result.unstable and baseline.kernel == candidate.kernel and baseline.build == candidate.build:
         headline = f"the same lowering twice differs: this TileLang is not deterministic in {result.unstable[0]}"
         return Verdict("unstable", headline, (*failures, *details))
-    if result.unstable:
-        details.insert(0, f"beware: lowering the baseline twice differs too, first in {result.unstable[0]}")
-        if any(result.lowerings):
-            ours, theirs = result.lowerings
-            details.insert(1, f"no two of {ours} lowerings of the baseline and {theirs} of the candidate are the same")
+    details = [*_sampled(result), *details] if result.unstable else [*details, *_sampled(result)]
+    if result.undecided:
+        headline = f"not deterministic in {result.unstable[0]}: no difference beyond that is sure"
+        return Verdict("unstable", headline, (*failures, *details))
     return Verdict("differs", headline, (*failures, *details))
+
+
+def _sampled(result: TwoSides) -> list[str]:
+    """What lowering both sides again and again says of a difference."""
+    words = []
+    if result.unstable:
+        sides = " or the ".join(result.unstable_sides or ("baseline",))
+        words.append(f"beware: lowering the {sides} twice differs too, first in {result.unstable[0]}")
+    if result.odds is not None:
+        ours, theirs = result.lowerings
+        words.append(
+            f"no two of {ours} lowerings of the baseline and {theirs} of the candidate are the same; "
+            f"by chance alone: {_percent(result.odds)}"
+        )
+    return words
 
 
 def _found_same(result: TwoSides) -> tuple[str, ...]:
@@ -135,7 +169,13 @@ def _found_same(result: TwoSides) -> tuple[str, ...]:
         return ()
     ours, theirs = result.lowerings
     where = f"TileLang is not deterministic here, first in {result.unstable[0]}"
+    if len(result.unstable_sides) == 1:
+        where = f"only the {result.unstable_sides[0]} varies from lowering to lowering, first in {result.unstable[0]}"
     return (f"{where}: two are the same of {ours} lowerings of the baseline and {theirs} of the candidate",)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share >= 0.0001 else "less than 0.01 %"
 
 
 def _no_pass(result: TwoSides, failures: Sequence[str]) -> str:
@@ -153,14 +193,39 @@ def _finding_lines(finding: Finding, result: TwoSides) -> list[str]:
     where = f", at {finding.place}" if finding.place else "" if has_lines else ", with no line of its own"
     lines = [f"pass {position + 1} of {len(result.passes)}{where}"]
     if has_lines:
-        ours, theirs = windows(finding.baseline_line, finding.candidate_line)
         row = result.passes[position]
         # What a pass does that one side alone runs is what it makes of what it is given.
         alone = row.is_alone and row.status is not Status.FAILED
-        one, other = ("before:", "after:") if alone else ("baseline:", "candidate:")
-        width = max(len(one), len(other))
-        lines += [f"{one:{width}} {ours}", f"{other:{width}} {theirs}"]
+        if finding.only_nesting:
+            lines.append(f"only the nesting differs, of: {_short(finding.baseline_line or '')}")
+        else:
+            labels = ("before:", "after:") if alone else ("baseline:", "candidate:")
+            lines += _pair_lines(finding.baseline_line, finding.candidate_line, labels)
     return lines
+
+
+def _pair_lines(
+    ours: str | None, theirs: str | None, labels: tuple[str, str] = ("baseline:", "candidate:")
+) -> list[str]:
+    """A line as either side has it, one below the other."""
+    if ours is None and theirs is None:
+        return []
+    width = max(map(len, labels))
+    return [f"{label:{width}} {line}" for label, line in zip(labels, windows(ours, theirs), strict=True)]
+
+
+def _rejection(result: TwoSides) -> list[str]:
+    """What nvcc says of the side that it does not compile."""
+    side = "candidate" if result.generated.compiles_only_on == "baseline" else "baseline"
+    return [f"{side}: {_short(result.generated.rejection)}"]
+
+
+def _same_source_lines(result: TwoSides, baseline: Trace, candidate: Trace) -> list[str]:
+    """That one and the same source came to other machine code, and by what."""
+    if not result.generated.machine_code_differs:
+        return []
+    why = outside_the_source(baseline, candidate)
+    return [f"the same source, and the machine code differs: {why}"]
 
 
 def windows(ours: str | None, theirs: str | None, longest: int = _LONGEST_LINE) -> tuple[str, str]:
@@ -210,14 +275,7 @@ def _resource_lines(baseline: Trace, candidate: Trace) -> list[str]:
 
 def _machine_code_lines(baseline: Trace, candidate: Trace) -> list[str]:
     """How the machine code of one and the same source differs: by a compiler flag, or a compiler."""
-    differing = [
-        kind.upper()
-        for kind in ("ptx", "sass")
-        for one, other in [(baseline.artifact(kind), candidate.artifact(kind))]
-        if one and other and one.digest and other.digest and one.digest != other.digest
-    ]
-    if not differing:
-        return []
+    differing = [kind.upper() for kind in machine_code_differs(baseline, candidate)]
     return [
         f"{' and '.join(differing)} differ{'s' if len(differing) == 1 else ''}",
         *_resource_lines(baseline, candidate),

@@ -84,6 +84,9 @@ class PassRecord:
         File and line that ran the pass, relative to the TileLang package.
     before, after
         Digests of the module; ``after`` is ``None`` when the pass raised.
+    arguments
+        What the pipeline's source line hands to the constructor, as it is written there (``"shared.dyn"``, with its
+        quotes); ``None`` where that line does not tell.
     """
 
     sequence: int
@@ -95,6 +98,7 @@ class PassRecord:
     caller: str | None
     before: str
     after: str | None
+    arguments: str | None = None
 
     @property
     def shown_name(self) -> str:

@@ -13,7 +13,10 @@ from scaffold.trace.model import Failure, PassRecord, PassTiming
 
 @dataclass
 class Spool:
-    """The lines of one probe, sorted by kind. ``ended`` is false when the probe died before it said so."""
+    """The lines of one probe, sorted by kind. ``ended`` is false when the probe died before it said so.
+
+    ``open_passes`` began and did not end, by their number.
+    """
 
     hello: Mapping[str, Any] | None = None
     kernel: Mapping[str, Any] | None = None
@@ -21,6 +24,7 @@ class Spool:
     passes: list[PassRecord] = field(default_factory=list)
     timings: list[PassTiming] = field(default_factory=list)
     begun: dict[int, str] = field(default_factory=dict)
+    open_passes: dict[int, PassRecord] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
     source: Mapping[str, Any] | None = None
     lowered: Mapping[str, Any] | None = None
@@ -34,8 +38,7 @@ class Spool:
     def unfinished(self) -> tuple[int, str] | None:
         """The innermost pass that began and whose end was never written: where a probe died."""
         ended = {record.sequence for record in self.passes}
-        open_passes = [item for item in self.begun.items() if item[0] not in ended]
-        return max(open_passes, default=None)
+        return max((item for item in self.begun.items() if item[0] not in ended), default=None)
 
 
 def read_spool(path: Path) -> Spool:
@@ -71,8 +74,11 @@ def _take(spool: Spool, kind: str, value: Any) -> None:
             spool.texts[value["digest"]] = value["body"]
         case "begin":
             spool.begun[value["sequence"]] = value["name"]
+            if "before" in value:
+                spool.open_passes[value["sequence"]] = PassRecord(**value, after=None)
         case "pass":
             duration = value.pop("inclusive_ms")
+            spool.open_passes.pop(value["sequence"], None)
             spool.passes.append(PassRecord(**value))
             if duration is not None:
                 spool.timings.append(PassTiming(sequence=value["sequence"], inclusive_ms=duration))

@@ -22,7 +22,8 @@ REQUEST = KernelRequest("gemm", "zoo:gemm", None, "build", {}, "cuda:sm_80", {"k
 
 PRELUDE = """
 import json, os, sys, time
-spool = open(json.load(open(sys.argv[2]))["spool"], "w")
+request = json.load(open(sys.argv[2]))
+spool = open(request["spool"], "w")
 def write(**line):
     spool.write(json.dumps(line) + "\\n"); spool.flush()
 def ran(sequence, name):
@@ -58,6 +59,25 @@ def test_run_probe_that_dies_in_a_pass_keeps_what_came_before(
     assert (probed.failure.stage, probed.failure.pass_name, probed.failure.error) == ("crash", "tl.Crash", "signal 11")
     assert [record.name for record in probed.spool.passes] == ["tl.Simplify"]
     assert list(workspace.runs.iterdir())
+
+
+def test_run_probe_that_dies_is_run_once_more_in_step_with_what_it_writes(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first probe dies before its writer has come to what ran last."""
+    body = """
+ran(0, 'tl.Simplify')
+if request["in_step"]:
+    ran(1, 'tl.Lower')
+    write(begin={'sequence': 2, 'name': 'tl.Crash', 'label': None, 'depth': 0, 'parent': None, 'phase': None,
+                 'caller': None, 'before': '0' * 64, 'arguments': None})
+os.kill(os.getpid(), 11)
+"""
+    probed = probe(body, tmp_path, workspace, monkeypatch)
+    assert probed.failure is not None
+    assert (probed.failure.pass_name, probed.failure.error) == ("tl.Crash", "signal 11")
+    assert [record.name for record in probed.spool.passes] == ["tl.Simplify", "tl.Lower"]
+    assert [(record.name, record.after) for record in probed.spool.open_passes.values()] == [("tl.Crash", None)]
 
 
 def test_run_probe_with_an_end_and_a_bad_exit_code_is_not_fine(

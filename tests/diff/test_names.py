@@ -147,3 +147,18 @@ def test_same_up_to_names_takes_only_a_one_to_one_renaming(
 ) -> None:
     assert same_up_to_names(baseline, candidate) is same
     assert same_up_to_names(candidate, baseline) is same
+
+
+SHARED = ["for i in T.serial(4):", "    C[i] = 0", "for i in T.serial(4):", "    D[i] = 1"]
+
+
+def test_same_up_to_names_holds_where_two_loops_share_a_variable_on_one_side_only() -> None:
+    apart = [*SHARED[:2], *(line.replace("i]", "i_1]").replace("for i ", "for i_1 ") for line in SHARED[2:])]
+    assert same_up_to_names(SHARED, apart)
+    assert same_up_to_names(apart, SHARED)
+
+
+def test_same_up_to_names_keeps_a_loops_variable_to_its_body() -> None:
+    nested = ["for i in T.serial(4):", "    for j in T.serial(4):", "        C[i] = j"]
+    assert same_up_to_names(nested, [line.replace("j", "k") for line in nested])
+    assert not same_up_to_names(nested, ["for i in T.serial(4):", "    for j in T.serial(4):", "        C[j] = i"])

@@ -169,7 +169,9 @@ def test_regroup_keeps_every_pass_of_both_sides_in_order(
         return Counter(set(texts[after].splitlines()) - set(texts[before].splitlines()))
 
     effects = Effects(on_lines=effect, on_statements=effect)
-    pairs = regroup(align_passes(one.trace.passes, other.trace.passes), effects, effects)
+    pairs = regroup(
+        align_passes(one.trace.passes, other.trace.passes, effects.on_lines, effects.on_lines), effects, effects
+    )
     for side, records in (("baseline", one.trace.passes), ("candidate", other.trace.passes)):
         parts = [part for pair in pairs for part in _parts(pair, side)]
         assert sorted(part.sequence for part in parts) == [record.sequence for record in records], "each once"

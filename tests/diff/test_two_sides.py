@@ -487,3 +487,56 @@ def test_compare_half_of_a_split_module_that_is_equal_heals_nothing() -> None:
         files.append(replace(file, trace=replace(file.trace, passes=passes)))
     rows = compare(*files).passes
     assert rows[1].status is Status.CARRIES
+
+
+PLANNED = LOOP.replace("T.serial(4)", 'T.serial(4, annotations={"stages": 2})')
+PIPELINED = LOOP.replace("+ 1\n", "+ 1\n            T.ptx_commit_group()\n")
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_compare_names_the_missing_pass_before_the_one_that_acts_on_it(exchanged: bool) -> None:
+    both = trace_of(START, ("tl.Lower", LOOP), ("tl.Plan", PLANNED), ("tl.Pipeline", PIPELINED))
+    without = trace_of(START, ("tl.Lower", LOOP), ("tl.Pipeline", LOOP))
+    result = compare(*((without, both) if exchanged else (both, without)))
+    assert result.telling is not None
+    assert result.consequence is not None
+    assert (result.telling.pass_name, result.consequence.pass_name) == ("tl.Plan", "tl.Pipeline")
+    assert (result.telling.degree, result.consequence.degree) == (Degree.ANNOTATIONS, Degree.SHAPE)
+
+
+def test_compare_names_the_pass_that_decides_and_the_one_that_uses_it_up() -> None:
+    """As a layout is decided by one pass and written out as indices by a later one."""
+
+    def laid_out(digest: str) -> str:
+        return module(
+            "for k in T.serial(4):", "    C[k] = A[k] + 1", f'T.annotate({{"layout": Layout#{digest}}})', "C[9] = 0"
+        )
+
+    result = compare(
+        trace_of(START, ("tl.Infer", laid_out("3e003954")), ("tl.LowerTileOp", LOOP)),
+        trace_of(START, ("tl.Infer", laid_out("4e003954")), ("tl.LowerTileOp", LOOP_SYNC)),
+    )
+    assert result.cause is not None
+    assert result.telling is not None
+    assert (result.cause.pass_name, result.telling.pass_name) == ("tl.Infer", "tl.LowerTileOp")
+
+
+def test_compare_takes_no_value_for_the_cause_of_what_leaves_it_alone() -> None:
+    result = compare(
+        trace_of(START, ("tl.Lower", LOOP), ("tl.Sync", later(LOOP))),
+        trace_of(START, ("tl.Lower", LOOP_2), ("tl.Sync", later(LOOP_SYNC.replace("+ 1", "+ 2")))),
+    )
+    assert result.cause is None
+    assert result.telling is not None
+    assert result.telling.pass_name == "tl.Sync"
+
+
+def test_compare_takes_a_map_for_what_it_is_whatever_the_order_of_its_entries() -> None:
+    one, other = (
+        module(f"T.func_attr({{{entries}}})", "C[9] = 0")
+        for entries in ('"b": {"y": 1, "x": f(2, 3)}, "a": 4', '"a": 4, "b": {"x": f(2, 3), "y": 1}')
+    )
+    result = compare(trace_of(START, ("tl.Annotate", one)), trace_of(START, ("tl.Annotate", other)))
+    assert not result.finding
+    changed = compare(trace_of(START, ("tl.Annotate", one)), trace_of(START, ("tl.Annotate", other.replace("4", "5"))))
+    assert changed.finding

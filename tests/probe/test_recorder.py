@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -161,3 +163,55 @@ def test_recorder_hands_on_what_printing_raised(recorded: Any) -> None:
 
     with pytest.raises(RuntimeError, match="no syntax for it"):
         recorded(lambda recorder: recorder.module(Broken("x", 1)))
+
+
+class ThreadSync:
+    """Runs as a pass, as a pipeline names it: by a constructor with arguments, called with a module."""
+
+    def __init__(self, *_: str) -> None: ...
+
+    def __call__(self, recorder: Recorder) -> None:
+        recorder.before_pass(Module("a", 1), "tl.ThreadSync")
+        recorder.before_pass(Module("a", 1), "tl.Nested")
+        recorder.after_pass(Module("a", 1), "tl.Nested")
+        recorder.after_pass(Module("a", 1), "tl.ThreadSync")
+
+
+def test_recorder_reads_the_arguments_of_the_pass_that_the_line_names(
+    recorded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scaffold.probe.recorder._calling_frame", lambda: sys._getframe(3))
+
+    def script(recorder: Recorder) -> None:
+        ThreadSync("shared.dyn")(recorder)
+        ThreadSync()(recorder)
+        # fmt: off
+        ThreadSync(
+            "shared", "("
+        )(recorder)
+        # fmt: on
+
+    found = [(record.name, record.arguments) for record in recorded(script).passes]
+    assert [arguments for name, arguments in found if name == "tl.ThreadSync"] == ['"shared.dyn"', "", None]
+    assert {arguments for name, arguments in found if name == "tl.Nested"} == {None}
+
+
+def test_recorder_in_step_writes_all_that_came_before_a_pass(tmp_path: Path) -> None:
+    class Slow(Module):
+        def script(self, *, show_meta: bool) -> str:
+            time.sleep(0.05)
+            return super().script(show_meta=show_meta)
+
+    path = tmp_path / "spool.jsonl"
+    with SpoolWriter(str(path)) as spool:
+        recorder = Recorder(spool, copy=copy, in_step=True)
+        recorder.before_pass(Slow("a", 1), "tl.First")
+        recorder.after_pass(Slow("b", 2), "tl.First")
+        recorder.before_pass(Slow("b", 2), "tl.Dies")
+        seen = read_spool(path)
+        recorder.fail()
+        recorder.close()
+    assert [record.name for record in seen.passes] == ["tl.First"]
+    assert [(record.name, record.before, record.after) for record in seen.open_passes.values()] == [
+        ("tl.Dies", seen.passes[0].after, None)
+    ]

@@ -69,7 +69,19 @@ def test_a_pass_left_out_is_named(lower: Lower) -> None:
     assert (finding.pass_name, finding.degree, finding.lasts) == ("tl.ThreadSync", Degree.SHAPE, True)
     assert finding.candidate_line == 'T.tvm_storage_sync("shared.dyn")'
     assert result.passes[finding.position or 0].status is Status.ONLY_BASELINE
-    assert "tl.ThreadSync, which only the baseline runs, is the first" in two_verdict(files, result).headline
+    assert (
+        'tl.ThreadSync("shared.dyn"), which only the baseline runs, is the first' in two_verdict(files, result).headline
+    )
+
+
+def test_a_missing_pass_is_named_before_the_one_that_acts_on_it(lower: Lower) -> None:
+    planning = Edit(PIPELINE, "    mod = tilelang.transform.PipelinePlanning()(mod)\n", "")
+    for files in ((lower("gemm"), lower("gemm", planning)), (lower("gemm", planning), lower("gemm"))):
+        result = compare(*files)
+        assert result.telling is not None
+        assert result.consequence is not None
+        assert result.telling.pass_name == "tl.PipelinePlanning"
+        assert result.consequence.pass_name == "tl.InjectSoftwarePipeline"
 
 
 def test_two_passes_swapped_are_named_where_their_order_matters(lower: Lower) -> None:

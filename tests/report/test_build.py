@@ -104,8 +104,83 @@ def test_two_sides_verdict_of_inputs_that_differ_says_in_what() -> None:
 
 def test_two_sides_verdict_of_other_source_only_does_not_blame_the_inputs() -> None:
     verdict = two_sided(trace_of(START, ("tl.Lower", LOOP)), trace_of(START, ("tl.Lower", LOOP), source="x;\n")).verdict
-    assert verdict.headline == "no pass introduces a difference; the generated source differs"
+    assert verdict.headline == "the modules are the same; the code generator makes the difference"
     assert not any("inputs differ" in detail for detail in verdict.details)
+
+
+def test_two_sides_verdict_of_the_code_generator_shows_lines_of_source_and_where_modules_are_equal() -> None:
+    one = trace_of(START, ("tl.Lower", LOOP), ("tl.End", END), source="x = 1;\n")
+    other = trace_of(SYNCED, ("tl.Lower", LOOP), ("tl.End", END), source="x = 2;\n")
+    verdict = two_sided(one, other).verdict
+    assert verdict.outcome == "differs"
+    assert verdict.headline == "the modules are the same from pass 1 on; the code generator makes the difference"
+    assert "baseline:  x = 1;" in verdict.details
+    assert "candidate: x = 2;" in verdict.details
+
+
+def nvcc(file: TraceFile, missing: str | None, **pass_configs: bool) -> TraceFile:
+    artifact = Artifact("ptx", "kernel.ptx", None if missing else text_digest("ptx"), missing)
+    kernel = replace(file.trace.kernel, pass_configs=pass_configs)
+    trace = replace(file.trace, artifacts=(*file.trace.artifacts, artifact), kernel=kernel)
+    return replace(file, trace=trace, texts={**file.texts, text_digest("ptx"): "ptx"})
+
+
+def test_two_sides_verdict_of_a_source_that_nvcc_takes_on_one_side_only() -> None:
+    plain = trace_of(START, ("tl.Lower", LOOP))
+    verdict = two_sided(nvcc(plain, "nvcc failed: error: no"), nvcc(plain, None)).verdict
+    assert verdict.outcome == "differs"
+    assert verdict.headline == (
+        "the same source, but nvcc compiles it on the candidate only: the headers (src/tl_templates) differ"
+    )
+    assert verdict.details == ("baseline: nvcc failed: error: no",)
+    verdict = two_sided(
+        nvcc(plain, None), nvcc(plain, "nvcc failed: error: no", **{"tl.enable_fast_math": True})
+    ).verdict
+    assert verdict.headline == "the same source, but nvcc compiles it on the baseline only: compiler options differ"
+
+
+def test_two_sides_verdict_of_another_source_that_nvcc_takes_on_one_side_only_names_the_pass_too() -> None:
+    one = nvcc(trace_of(START, ("tl.Lower", LOOP), source="x = 1;\n"), None)
+    other = nvcc(trace_of(START, ("tl.Lower", LOOP_2), source="x = 2;\n"), "nvcc failed: error: no")
+    verdict = two_sided(one, other).verdict
+    assert verdict.headline == (
+        "nvcc compiles the source of the baseline only; tl.Lower is the first pass to introduce a difference of values"
+    )
+
+
+def test_two_sides_verdict_says_cause_before_consequence() -> None:
+    planned = LOOP.replace("T.serial(4)", 'T.serial(4, annotations={"stages": 2})')
+    both = trace_of(START, ("tl.Plan", planned), ("tl.Pipeline", SYNCED))
+    headline = two_sided(both, trace_of(START, ("tl.Pipeline", LOOP))).verdict.headline
+    assert "; tl.Plan, which only the baseline runs, is the first pass to introduce a difference of " in headline
+    assert headline.endswith("; tl.Pipeline acts on it, in shape")
+
+
+def test_two_sides_verdict_says_of_a_layout_who_decides_and_who_writes_it_out() -> None:
+    files = [
+        trace_of(START, ("tl.Infer", module(f"T.annotate(Layout#{digest})")), ("tl.LowerTileOp", after))
+        for digest, after in (("3e003954", LOOP), ("4e003954", SYNCED))
+    ]
+    assert two_sided(*files).verdict.headline.endswith(
+        "; tl.Infer decides another layout; tl.LowerTileOp writes it out, in shape"
+    )
+
+
+def test_two_sides_verdict_of_a_pass_run_once_more_does_not_say_that_only_one_side_runs_it() -> None:
+    one = trace_of(START, ("tl.Simplify", START), ("tl.Lower", LOOP), ("tl.Simplify", END))
+    headline = two_sided(one, trace_of(START, ("tl.Simplify", START), ("tl.Lower", LOOP))).verdict.headline
+    assert "; tl.Simplify, which the baseline runs once more, is the first pass" in headline
+
+
+def test_two_sides_verdict_never_shows_two_lines_that_read_the_same() -> None:
+    flat = module("for k in T.serial(4):", "    C[k] = 1", "C[9] = 0")
+    nested = module("for k in T.serial(4):", "    C[k] = 1", "    C[9] = 0")
+    details = two_sided(trace_of(START, ("tl.Lower", flat)), trace_of(START, ("tl.Lower", nested))).verdict.details
+    assert "only the nesting differs, of: C[9] = 0" in details
+    assert not any(line.startswith(("baseline:", "candidate:")) for line in details)
+    guarded = module("for k in T.serial(4):", "    if k < 2:", "        C[k] = 1", "C[9] = 0")
+    details = two_sided(trace_of(START, ("tl.Lower", flat)), trace_of(START, ("tl.Lower", guarded))).verdict.details
+    assert details[1:3] == ("baseline:  (not there)", "candidate: if k < 2:")
 
 
 def test_two_sides_verdict_of_a_pass_that_raised_says_where_and_why() -> None:
@@ -114,7 +189,7 @@ def test_two_sides_verdict_of_a_pass_that_raised_says_where_and_why() -> None:
     )
     report = two_sided(trace_of(START, ("tl.Lower", LOOP)), failed)
     assert report.verdict.outcome == "differs"
-    assert report.verdict.headline == "tl.Lower is the first pass to introduce a difference of shape"
+    assert report.verdict.headline == "tl.Lower fails on the candidate"
     assert report.verdict.details[0] == "candidate stopped in tl.Lower: InternalError: Check failed: no layout"
     assert report.verdict.details[1] == "pass 1 of 1, with no line of its own"
     assert report.verdict.details[-1] == "generated source: none on candidate"
@@ -327,7 +402,7 @@ def test_two_sides_verdict_of_equal_source_and_other_machine_code_is_not_identic
 
     verdict = two_sided(with_sass("FADD", 96), with_sass("FFMA", 80)).verdict
     assert verdict.outcome == "differs"
-    assert verdict.headline == "identical at every pass, but the machine code differs"
+    assert verdict.headline == ("identical at every pass, but the machine code differs: the headers (src/tl_templates)")
     assert verdict.details == ("SASS differs", "gemm_kernel: registers 96 to 80")
 
 
