@@ -439,8 +439,8 @@ NOT_IN_API = {
         "ImportError: cannot import name 'PassConfigKeys' from 'tilelang.transform' (not found in tilelang.transform;",
     ),
     "a module": (
-        "import tilelang.transfrom.simplify",
-        "ModuleNotFoundError: No module named 'tilelang.transfrom' (not found in tilelang; similar: transform)",
+        "import tilelang.transform_.simplify",
+        "ModuleNotFoundError: No module named 'tilelang.transform_' (not found in tilelang; similar: transform)",
     ),
     "a function of TVM": (
         "(lambda: tvm.target.Targett('cuda'))()",
