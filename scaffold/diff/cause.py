@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
+from scaffold.diff.finding import never_reached
 from scaffold.diff.model import Degree, PassComparison, PassEffect, Status
 
 #: The lines of a module by its digest, each without its indentation: of the baseline, and of the candidate.
@@ -23,7 +24,8 @@ def cause_of(
     A pass that runs on one side only is the cause of what any later one makes of it. One that both sides run is, where
     what it made different, a layout or an annotation first, is used up by the later one.
     """
-    for earlier in sorted(index for index in given if 0 <= index < at):
+    unreached = never_reached(rows)
+    for earlier in sorted(index for index in given if 0 <= index < at and index not in unreached):
         row = rows[earlier]
         if not row.introduces or row.degree not in _BEYOND_NAMES or _depth(row):
             continue

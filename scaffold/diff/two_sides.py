@@ -180,7 +180,10 @@ class Comparison:
                 origin = self._followed.step(start, reached, at, outermost=True, reached=start)
             rows.append(self._one(pair, self._state(start), self._state(reached), origin))
         left = self._followed.origins(reached)
-        rows = [replace(one, introduces=one.introduces and at in left) for at, one in enumerate(rows, start=row)]
+        rows = [
+            replace(one, introduces=(one.introduces and at in left) or pair.record.after is None)
+            for at, (one, pair) in enumerate(zip(rows, pairs, strict=True), start=row)
+        ]
         if not any(one.introduces for one in rows):
             rows = [replace(one, tier_after=self._state(reached).tier) for one in rows]
         return rows, reached

@@ -27,8 +27,8 @@ def headline_of(result: TwoSides, finding: Finding) -> str:
             words = f"{_decides(result, cause)}; {later} {_makes_of(cause)}{_in(consequence)}"
     if result.inputs_degree is Degree.SHAPE and not result.inputs_gone_after and finding.lasts:
         words = f"the inputs differ in shape already; {_who(result, row)} is the first pass to add to that"
-    if row.status is Status.FAILED:
-        words = f"{row.name} fails on the {_failed_on(row)}"
+    if failed_on := _failed_on(row):
+        words = f"{row.name} fails on the {failed_on}"
     if not finding.lasts and not (consequence is not None and consequence.lasts):
         words += f", gone again after {row.gone_after}"
     return f"the generated source is the same; {words}" if result.source_tier is Tier.BYTES else words

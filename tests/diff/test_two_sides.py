@@ -328,6 +328,15 @@ def test_compare_a_failure_of_one_side_where_the_other_has_no_pass_is_a_differen
         assert not result.identical
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_compare_names_the_pass_that_failed_and_not_what_was_never_reached(swapped: bool) -> None:
+    failed = trace_of(START, ("tl.Lower", LOOP), ("tl.Dies", None), failure=failure_in(1, "tl.Dies"), source=None)
+    whole = trace_of(START, ("tl.Lower", LOOP), ("tl.Next", LOOP_2))
+    result = compare(whole, failed) if swapped else compare(failed, whole)
+    assert result.telling is not None
+    assert result.telling.pass_name == "tl.Dies"
+
+
 LAYOUT = "# Layout#3e003954 = Layout((128, 32) -> (_i // 8, _j % 8))\n"
 
 
