@@ -125,7 +125,17 @@ def shape_of(line: str) -> str:
     """
     if _DEFINITION.match(line):
         return "# = #"
-    return " ".join(_folded(_blanked(line), 0, within_index=False)[0])
+    words, at = _blanked(line), 0
+    shape: list[str] = []
+    try:
+        while at < len(words):
+            found, at = _folded(words, at, within_index=False)
+            # A bracket that a line above opened.
+            shape += [*found, *words[at : at + 1]]
+            at += 1
+    except RecursionError:
+        return " ".join(words)
+    return " ".join(shape)
 
 
 @lru_cache(maxsize=65536)
@@ -176,7 +186,7 @@ def _without_arithmetic(words: Sequence[str]) -> list[str]:
     found: list[str] = []
     kept: list[str] = []
     depth = 0
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words, ""][1:], strict=True):
         depth += (word in _OPENING) - (word in _CLOSING)
         if depth == 0 and word in (",", ":"):
             found += [*(kept or ["#"]), word]

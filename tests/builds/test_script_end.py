@@ -63,7 +63,8 @@ def test_end_of_a_script_is_one_line(
 
 def test_time_limit_comes_before_all_else(tmp_path: Path) -> None:
     finished = Finished(-9, tmp_path / "log", timed_out=True)
-    assert why_stopped(raised("ValueError", "no"), finished, "script.py", 2.5) == "did not end within 2.5 s"
+    reason = why_stopped(raised("ValueError", "no"), finished, "script.py", 2.5)
+    assert reason == "did not end within 2.5 s (time limit: --timeout SECONDS)"
 
 
 def test_end_of_an_endless_log_is_read_from_its_end(tmp_path: Path) -> None:
