@@ -8,7 +8,6 @@ is gone, when memory is short, or when another process has taken its socket's pl
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import socket
@@ -17,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scaffold.probe.server import serve_connection
+from scaffold.probe.server import import_tilelang, import_warm, serve_connection
 
 #: How often it looks whether it should end, in seconds.
 _WAKE_S = 2.0
@@ -29,11 +28,8 @@ _Stamps = dict[str, tuple[int, int, int]]
 
 def run(document: dict[str, Any]) -> int:
     """Import what ``document`` names under ``warm``, then listen at ``socket`` until idle for ``idle_s`` seconds."""
-    for name in ("tilelang", "tvm"):
-        importlib.import_module(name)
-    for name in document["warm"]:
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(name)
+    import_tilelang()
+    import_warm(document["warm"])
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     path = Path(document["socket"])
     with _listen(path) as listener:

@@ -16,6 +16,7 @@ import signal
 import socket
 import time
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -41,20 +42,30 @@ def run(document: dict[str, Any]) -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     try:
-        for name in ("tilelang", "tvm"):
-            importlib.import_module(name)
+        import_tilelang()
     except BaseException as error:  # noqa: BLE001 - an import may raise or exit in any way; it is the answer
         traceback.print_exc()
         _say(answers, {"ready": False, **tell(error)})
         return 0
-    for name in document["warm"]:
-        # What is not there is not missed: a child that needs it says so.
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(name)
+    import_warm(document["warm"])
     server = _Server(answers)
     _say(answers, {"ready": True})
     server.serve()
     return 0
+
+
+def import_tilelang() -> None:
+    """Raises whatever its import raises."""
+    for name in ("tilelang", "tvm"):
+        importlib.import_module(name)
+
+
+def import_warm(names: Iterable[str]) -> None:
+    """Import what every request would import, beside TileLang."""
+    for name in names:
+        # What is not there is not missed: a child that needs it says so.
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
 
 
 def serve_connection(connection: socket.socket) -> NoReturn:
