@@ -120,7 +120,8 @@ class _NoResident(argparse.Action):
     def __init__(self, **options: Any) -> None:
         super().__init__(nargs=0, **options)
 
-    def __call__(self, *_: Any) -> None:
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: Any) -> None:  # noqa: ARG002
+        setattr(namespace, self.dest, True)
         os.environ["SCAFFOLD_NO_RESIDENT"] = "1"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -157,7 +158,9 @@ def lowering_again(session: Session, sides: Sequence[Side]) -> Iterator[Callable
         servers: dict[str, ProbeServer] = {}
         for side in sides:
             if side.build is not None and side.build.python not in servers:
-                server = open_server(side.build, own_folder(session.workspace), session.progress, shuffle_heap=True)
+                folder = own_folder(session.workspace)
+                stack.callback(shutil.rmtree, folder, ignore_errors=True)
+                server = open_server(side.build, folder, session.progress, shuffle_heap=True)
                 servers[side.build.python] = stack.enter_context(server)
 
         def lower(index: int) -> TraceFile:
