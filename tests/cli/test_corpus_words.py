@@ -61,12 +61,13 @@ def test_named_script_without_a_kernel_has_a_row_and_one_of_the_corpus_only_with
 def test_next_command_repeats_all_that_decides_what_is_compiled() -> None:
     typed = [
         "two.py", "--target", "cuda:sm_80", "--build", "wheel:0.1.13", "--no-machine-code", "--set", "tl.a=true",
-        "--set", "tl.b=1", "--script-args=--n 3", "--timeout", "20", "--jobs", "2", "--json", "--all", "-q",
+        "--set", "tl.b=1", "--script-args=--n 3", "--timeout", "20", "--jobs", "2", "--no-resident", "--json", "--all",
+        "-q",
     ]  # fmt: skip
     namespace = _parser().parse_intermixed_args(typed)
     words = given(namespace)
     again = _parser().parse_intermixed_args(["two.py", *words])
-    for name in ("target", "build", "no_machine_code", "set", "script_args", "timeout", "jobs"):
+    for name in ("target", "build", "no_machine_code", "no_resident", "set", "script_args", "timeout", "jobs"):
         assert getattr(again, name) == getattr(namespace, name)
     assert not {"--json", "--all", "--quiet"} & set(words)
     assert "--script-args='--n 3'" in _next_one(namespace) or "'--script-args=--n 3'" in _next_one(namespace)
