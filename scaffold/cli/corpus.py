@@ -44,12 +44,12 @@ from scaffold.trace.model import TraceFile
 _FILE_WIDTH = 120
 
 #: Shows one kernel, lowered in one build or in both, pass by pass.
-Show = Callable[[list[TraceFile], "ShownScript"], int]
+Show = Callable[[list[TraceFile], "ScriptGaps"], int]
 
 
 @dataclass(frozen=True)
-class ShownScript:
-    """What is shown of the script of a single kernel: why it is not whole, and what was passed over."""
+class ScriptGaps:
+    """Why the script of a single kernel is not whole, and the statements that were passed over."""
 
     incomplete: tuple[str, ...]
     skipped: tuple[SkippedStatement, ...]
@@ -88,7 +88,7 @@ def run_many(
             _require_some(manifest, lowered)
             if (single := _single_captured(namespace, manifest, lowered)) is not None:
                 path, one = single
-                script = ShownScript(one.reasons, _skipped(one.skipped))
+                script = ScriptGaps(one.reasons, _skipped(one.skipped))
                 return show([compiled(path, sides[0], namespace, session)], script)
             return _survey(namespace, session, output, sides[0], manifest, lowered, given)
         pairs = [CompareTask(one, other) for one, other in zip(*tasks, strict=True)]
@@ -98,7 +98,7 @@ def run_many(
     if (pair := _single_compared(namespace, manifest, compared)) is not None:
         whole = next(item for item in compared if item.kernels)
         missed = (("baseline", whole.missed_baseline), ("candidate", whole.missed_candidate))
-        script = ShownScript(tuple(f"{label}: {why}" for label, why in missed if why), _skipped(whole.skipped))
+        script = ScriptGaps(tuple(f"{label}: {why}" for label, why in missed if why), _skipped(whole.skipped))
         files = zip(pair, sides, strict=True)
         return show([compiled(path, side, namespace, session) for path, side in files], script)
     report = _compared(namespace, session, sides, manifest, compared)

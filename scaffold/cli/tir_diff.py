@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scaffold.cli.comparing import compare_sides
-from scaffold.cli.corpus import ShownScript, run_many
+from scaffold.cli.corpus import ScriptGaps, run_many
 from scaffold.cli.corpus_asked import add_many, is_script
 from scaffold.cli.options import (
     Output,
@@ -131,7 +131,7 @@ def _run_one(namespace: argparse.Namespace, session: Session, output: Output) ->
 
 
 def _show(
-    session: Session, files: list[TraceFile], script: ShownScript, namespace: argparse.Namespace, output: Output
+    session: Session, files: list[TraceFile], script: ScriptGaps, namespace: argparse.Namespace, output: Output
 ) -> int:
     """The report of one kernel of a script, lowered already."""
     if len(files) == 1:

@@ -51,14 +51,17 @@ class PassPair:
 
 
 def align_passes(
-    baseline: Sequence[PassRecord], candidate: Sequence[PassRecord], ours: Effect, theirs: Effect
+    baseline: Sequence[PassRecord],
+    candidate: Sequence[PassRecord],
+    baseline_effect: Effect,
+    candidate_effect: Effect,
 ) -> list[PassPair]:
     """Pair passes by name, nesting, arguments and effect, keeping the order of both sides; the rest stands alone.
 
     A pass that occurs several times (``tl.Simplify``) is paired with the occurrence that does the same.
     """
     keys = [_key(record) for record in baseline], [_key(record) for record in candidate]
-    worth = _worth_of_pairs(baseline, candidate, keys, ours, theirs)
+    worth = _worth_of_pairs(baseline, candidate, keys, baseline_effect, candidate_effect)
     start = 0
     while start < min(map(len, keys)) and _is_the_same(baseline[start], candidate[start]):
         start += 1
@@ -103,8 +106,8 @@ def _worth_of_pairs(
     baseline: Sequence[PassRecord],
     candidate: Sequence[PassRecord],
     keys: tuple[Sequence[str], Sequence[str]],
-    ours: Effect,
-    theirs: Effect,
+    baseline_effect: Effect,
+    candidate_effect: Effect,
 ) -> Callable[[int, int], float]:
     """How much speaks for a pair of passes of one name; of a name that each side runs once, that is all there is."""
     counts = [Counter(side) for side in keys]
@@ -121,11 +124,16 @@ def _worth_of_pairs(
             found += _SAME_ARGUMENTS
         if one.after is None or other.after is None:
             return found
-        did = ours(one.before, one.after), theirs(other.before, other.after)
-        larger = max(did[0].total(), did[1].total())
-        return found + _DOES_THE_SAME * ((did[0] & did[1]).total() / larger if larger else _NOTHING_IN_COMMON)
+        did = baseline_effect(one.before, one.after), candidate_effect(other.before, other.after)
+        return found + _DOES_THE_SAME * (share_in_common(*did) if any(map(Counter.total, did)) else _NOTHING_IN_COMMON)
 
     return worth
+
+
+def share_in_common(baseline: Counter[str], candidate: Counter[str]) -> float:
+    """Share of the larger of two effects that both have."""
+    larger = max(baseline.total(), candidate.total())
+    return (baseline & candidate).total() / larger if larger else 0.0
 
 
 def _in_order(pairs: Sequence[PassPair]) -> list[PassPair]:
@@ -135,17 +143,17 @@ def _in_order(pairs: Sequence[PassPair]) -> list[PassPair]:
     the first.
     """
     found: list[PassPair] = []
-    ours: list[PassPair] = []
-    theirs: list[PassPair] = []
+    baseline: list[PassPair] = []
+    candidate: list[PassPair] = []
     for pair in [*pairs, None]:
         if pair is not None and pair.is_alone:
-            (theirs if pair.baseline is None else ours).append(pair)
+            (candidate if pair.baseline is None else baseline).append(pair)
             continue
-        moved = bool(ours and theirs) and all(other.moved for other in (*ours, *theirs))
-        exchanged = moved and _tie_break(theirs[0].record) < _tie_break(ours[0].record)
-        found += [*theirs, *ours] if exchanged else [*ours, *theirs]
+        moved = bool(baseline and candidate) and all(other.moved for other in (*baseline, *candidate))
+        exchanged = moved and _tie_break(candidate[0].record) < _tie_break(baseline[0].record)
+        found += [*candidate, *baseline] if exchanged else [*baseline, *candidate]
         found += [pair] if pair is not None else []
-        ours, theirs = [], []
+        baseline, candidate = [], []
     return found
 
 
@@ -165,9 +173,9 @@ def _key(record: PassRecord) -> str:
 
 def _marked_moved(pairs: Sequence[PassPair]) -> list[PassPair]:
     alone = [pair for pair in pairs if pair.is_alone]
-    ours = {_called(pair.baseline) for pair in alone if pair.baseline is not None}
-    theirs = {_called(pair.candidate) for pair in alone if pair.candidate is not None}
-    both = ours & theirs
+    baseline = {_called(pair.baseline) for pair in alone if pair.baseline is not None}
+    candidate = {_called(pair.candidate) for pair in alone if pair.candidate is not None}
+    both = baseline & candidate
     return [replace(pair, moved=True) if pair.is_alone and _called(pair.record) in both else pair for pair in pairs]
 
 

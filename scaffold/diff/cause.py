@@ -27,17 +27,12 @@ def cause_of(
     unreached = never_reached(rows)
     for earlier in sorted(index for index in given if 0 <= index < at and index not in unreached):
         row = rows[earlier]
-        if not row.introduces or row.degree not in _BEYOND_NAMES or _depth(row):
+        if not row.introduces or row.degree not in _BEYOND_NAMES or row.effect.record.depth:
             continue
         alone = row.is_alone and not row.moved and row.status is not Status.FAILED
         if alone or _is_used_up(row, rows[at], lines_of):
             return earlier
     return None
-
-
-def _depth(row: PassComparison) -> int:
-    effect = row.baseline or row.candidate
-    return effect.record.depth if effect else 0
 
 
 def _is_used_up(row: PassComparison, later: PassComparison, lines_of: tuple[LinesOf, LinesOf]) -> bool:

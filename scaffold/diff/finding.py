@@ -23,7 +23,7 @@ def find(rows: Sequence[PassComparison], degrees: Sequence[Degree], place: Place
     unreached = never_reached(rows)
     found = [item for item in found if item[0] not in unreached]
     # What a nested pass does is done by the one around it.
-    found = [item for item in found if not _depth(item[1])] or found
+    found = [item for item in found if not item[1].effect.record.depth] or found
     lasting = [item for item in found if not item[1].gone_after or item[1].status is Status.FAILED]
     for at, row in (lasting or found)[:1]:
         return finding_of(row, at, place)
@@ -33,8 +33,7 @@ def find(rows: Sequence[PassComparison], degrees: Sequence[Degree], place: Place
 def never_reached(rows: Sequence[PassComparison]) -> set[int]:
     """Rows of one side alone that stand where the other side had failed already, in a pass of its own."""
     for at, row in enumerate(rows):
-        effect = row.baseline or row.candidate
-        if row.is_alone and effect is not None and effect.record.after is None:
+        if row.is_alone and row.effect.record.after is None:
             on_baseline = row.baseline is not None
             ran = [index for index in range(at) if (rows[index].baseline if on_baseline else rows[index].candidate)]
             last = max(ran, default=-1)
@@ -42,26 +41,21 @@ def never_reached(rows: Sequence[PassComparison]) -> set[int]:
     return set()
 
 
-def _depth(row: PassComparison) -> int:
-    effect = row.baseline or row.candidate
-    return effect.record.depth if effect else 0
-
-
 def finding_of(row: PassComparison, position: int, place: Place) -> Finding:
     """The most telling lines that this pass made different, and where they are."""
     choices = [pair for hunk in row.hunks for pair in _fresh_pairs(hunk)]
     for tells in (_TELLS.get(row.degree, _anything), _is_no_bookkeeping, _reads_differently):
         choices = [pair for pair in choices if tells(pair)] or choices
-    ours, theirs = choices[0] if choices else (None, None)
-    where = place(row, ours, theirs) if choices else ""
+    baseline, candidate = choices[0] if choices else (None, None)
+    where = place(row, baseline, candidate) if choices else ""
     return Finding(
         pass_name=row.name,
         position=position,
         degree=row.degree,
         function=where.partition(" > ")[0] or None,
         place=where,
-        baseline_line=ours.text.strip() if ours else None,
-        candidate_line=theirs.text.strip() if theirs else None,
+        baseline_line=baseline.text.strip() if baseline else None,
+        candidate_line=candidate.text.strip() if candidate else None,
         lasts=not row.gone_after,
         only_nesting=bool(choices) and not any(map(_reads_differently, choices)),
     )
@@ -71,8 +65,8 @@ def telling_lines(hunks: Sequence[Hunk]) -> tuple[str | None, str | None]:
     """A line of two texts that differs, as either side has it: what became of a line before one that has no like."""
     choices = [pair for hunk in hunks for pair in _fresh_pairs(hunk) if _reads_differently(pair)]
     whole = [pair for pair in choices if all(line is not None for line in pair)]
-    ours, theirs = next(iter(whole or choices), (None, None))
-    return ours.text.strip() if ours else None, theirs.text.strip() if theirs else None
+    baseline, candidate = next(iter(whole or choices), (None, None))
+    return baseline.text.strip() if baseline else None, candidate.text.strip() if candidate else None
 
 
 def _anything(_: _Pair) -> bool:

@@ -71,9 +71,9 @@ def compiled_only_on(baseline: Trace, candidate: Trace) -> tuple[Literal["", "ba
 
 def _given(baseline: Trace, candidate: Trace, rows: Sequence[PassComparison], tier_of: Callable[[Key], Tier]) -> Tier:
     """How equal the modules are that the code generator was given."""
-    ours, theirs = (trace.artifact("device-module") for trace in (baseline, candidate))
-    if ours is not None and theirs is not None and ours.digest and theirs.digest:
-        return tier_of((ours.digest, theirs.digest))
+    given, other = (trace.artifact("device-module") for trace in (baseline, candidate))
+    if given is not None and other is not None and given.digest and other.digest:
+        return tier_of((given.digest, other.digest))
     return rows[-1].tier_after if rows else Tier.DIFFERENT
 
 

@@ -143,6 +143,14 @@ class PassComparison:
         """Whether only one side runs it, under any name."""
         return self.baseline is None or self.candidate is None
 
+    @property
+    def effect(self) -> PassEffect:
+        """The baseline's effect, or the candidate's of a pass that it alone runs."""
+        effect = self.baseline or self.candidate
+        if effect is None:
+            raise ValueError("a row is of at least one pass")
+        return effect
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from scaffold.diff.align import Effect, PassPair
+from scaffold.diff.align import Effect, PassPair, share_in_common
 from scaffold.trace.model import PassRecord
 
 
@@ -65,7 +65,8 @@ def _regrouped(alone: Sequence[PassPair], ours: Effects, theirs: Effects) -> lis
     rest = list(cand)
     for one in base:
         likeness = [
-            (_likeness(_of(one, ours.on_lines), _of(other, theirs.on_lines)), -at) for at, other in enumerate(rest)
+            (share_in_common(_of(one, ours.on_lines), _of(other, theirs.on_lines)), -at)
+            for at, other in enumerate(rest)
         ]
         best, at = max(likeness, default=(0.0, 0))
         if best >= _ALIKE:
@@ -89,7 +90,7 @@ def _joined(base: Sequence[PassRecord], cand: Sequence[PassRecord], ours: Effect
     if len(base) == len(cand) or not (_in_a_row(base) and _in_a_row(cand)):
         return None
     left, right = _as_one(base), _as_one(cand)
-    if _likeness(_of(left, ours), _of(right, theirs)) < _THE_SAME:
+    if share_in_common(_of(left, ours), _of(right, theirs)) < _THE_SAME:
         return None
     return PassPair(left, right, renamed=True, baseline_parts=tuple(base), candidate_parts=tuple(cand))
 
@@ -113,11 +114,6 @@ def _rewrite_the_same(ours: Counter[str], theirs: Counter[str]) -> bool:
     removed = [Counter({line: n for line, n in effect.items() if line.startswith("-")}) for effect in (ours, theirs)]
     lesser, greater = sorted(removed, key=Counter.total)
     return bool(lesser) and lesser <= greater
-
-
-def _likeness(ours: Counter[str], theirs: Counter[str]) -> float:
-    larger = max(ours.total(), theirs.total())
-    return (ours & theirs).total() / larger if larger else 0.0
 
 
 def _placed(alone: Sequence[PassPair], made: Sequence[PassPair]) -> list[PassPair]:

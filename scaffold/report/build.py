@@ -148,7 +148,7 @@ def _functions_note(effect: PassEffect) -> str:
 
 
 def _two_row(index: int, comparison: PassComparison) -> PassView:
-    effect = comparison.baseline or comparison.candidate
+    effect = comparison.effect
     alone = comparison.status in (Status.ONLY_BASELINE, Status.ONLY_CANDIDATE)
     quiet = comparison.status is Status.SAME or (
         comparison.degree is Degree.NONE and comparison.status in (Status.CARRIES, Status.HEALS)

@@ -98,8 +98,7 @@ def outside_the_source(baseline: Trace, candidate: Trace) -> str:
 
 
 def _arguments(row: PassComparison) -> str:
-    effect = row.baseline or row.candidate
-    return (effect.record.arguments or "") if effect else ""
+    return row.effect.record.arguments or ""
 
 
 def before_it(result: TwoSides, finding: Finding) -> list[str]:
@@ -119,9 +118,7 @@ def in_its_place(result: TwoSides, finding: Finding) -> list[str]:
     before = list(takewhile(lambda other: other.is_alone, reversed(result.passes[:position])))
     after = list(takewhile(lambda other: other.is_alone, result.passes[position:]))
     others = [
-        other.name
-        for other in (*reversed(before), *after)
-        if other.status is not row.status and (effect := other.baseline or other.candidate) and effect.changed
+        other.name for other in (*reversed(before), *after) if other.status is not row.status and other.effect.changed
     ]
     side = "candidate" if row.status is Status.ONLY_BASELINE else "baseline"
     return [f"in its place the {side} runs {', '.join(others)}"] if others else []
@@ -160,5 +157,5 @@ def pass_lists(result: TwoSides) -> list[str]:
 
 
 def _doing(rows: list[PassComparison]) -> str:
-    count = sum(effect.changed for row in rows if (effect := row.baseline or row.candidate))
+    count = sum(row.effect.changed for row in rows)
     return f" ({count} of them change{'s' if count == 1 else ''} something)" if count else " (changing nothing)"

@@ -155,9 +155,9 @@ def _sampled(result: TwoSides) -> list[str]:
         sides = " or the ".join(result.unstable_sides or ("baseline",))
         words.append(f"beware: lowering the {sides} twice differs too, first in {result.unstable[0]}")
     if result.odds is not None:
-        ours, theirs = result.lowerings
+        baseline, candidate = result.lowerings
         words.append(
-            f"no two of {ours} lowerings of the baseline and {theirs} of the candidate are the same; "
+            f"no two of {baseline} lowerings of the baseline and {candidate} of the candidate are the same; "
             f"by chance alone: {_percent(result.odds)}"
         )
     return words
@@ -205,13 +205,13 @@ def _finding_lines(finding: Finding, result: TwoSides) -> list[str]:
 
 
 def _pair_lines(
-    ours: str | None, theirs: str | None, labels: tuple[str, str] = ("baseline:", "candidate:")
+    baseline: str | None, candidate: str | None, labels: tuple[str, str] = ("baseline:", "candidate:")
 ) -> list[str]:
     """A line as either side has it, one below the other."""
-    if ours is None and theirs is None:
+    if baseline is None and candidate is None:
         return []
     width = max(map(len, labels))
-    return [f"{label:{width}} {line}" for label, line in zip(labels, windows(ours, theirs), strict=True)]
+    return [f"{label:{width}} {line}" for label, line in zip(labels, windows(baseline, candidate), strict=True)]
 
 
 def _rejection(result: TwoSides) -> list[str]:
