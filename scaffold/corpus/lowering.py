@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -118,8 +119,8 @@ class Lowered(msgspec.Struct, frozen=True):
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why not every kernel of it is here, each reason once: what was not built, then what stopped the script."""
-        said = self.stopped.rpartition(" (")[0] or self.stopped
-        repeated = any(said in item for item in self.not_built)
+        error = self.stopped.rpartition(" (")[0] or self.stopped
+        repeated = any(error in item for item in self.not_built)
         return self.not_built if repeated or not self.stopped else (*self.not_built, self.stopped)
 
     @property
@@ -323,6 +324,7 @@ class _Shelf:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     servers: dict[tuple[str, str], ProbeServer] = field(default_factory=dict)
+    starting: defaultdict[tuple[str, str], threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
 
 _SHELF = _Shelf()
@@ -337,11 +339,15 @@ def _server(task: LowerTask, workspace: Workspace, progress: Progress) -> Iterat
     """
     key = (task.build.python, "again" if task.fresh else "")
     with _SHELF.lock:
+        starting = _SHELF.starting[key]
+    # A server that is started may take as long as TileLang's import, which another build need not wait for.
+    with starting:
         server = _SHELF.servers.get(key)
         if server is None or not server.alive:
             folder = own_folder(workspace)
             server = open_server(task.build, folder, progress, shuffle_heap=bool(task.fresh))
-            _SHELF.servers[key] = server
+            with _SHELF.lock:
+                _SHELF.servers[key] = server
     yield server
 
 
