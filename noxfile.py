@@ -130,7 +130,7 @@ def bundle(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test that this machine can run; skips name what is missing."""
     install(session, "-e", ".[cluster]", *group("test"))
-    session.run("python", "-m", "pytest", "-n", "auto", "--maxprocesses", "8", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "worksteal", *session.posargs)
     if not session.posargs:
         session.run("python", "-m", "pytest", "-m", "serial")
 

@@ -108,7 +108,7 @@ def this_python() -> str:
 
 def run_tests(file: Path, arguments: Sequence[str]) -> int:
     """All tests, then those that failed with one library at a time at its locked version."""
-    failed = failing([*arguments, "-n", "auto", "--maxprocesses=8"])
+    failed = failing([*arguments, "-n", "auto", "--maxprocesses=8", "--dist=worksteal"])
     if not failed:
         return 0
     tried, locked = by_name(read_pins(file)), by_name(read_pins(LOCK))
