@@ -79,7 +79,8 @@ class OversizedKernelError(UsageError):
 class KernelSourceError(UsageError):
     """The user's file cannot be used: it raises, or holds no kernel.
 
-    ``gap`` says what it asks TileLang for that the build does not have, where the error is of that kind.
+    ``gap`` says what it asks TileLang for that the build does not have, where the error is of that kind;
+    ``raised`` names the error that running the file raised, ``None`` where it was not run.
     """
 
     code = "kernel-source"
@@ -91,9 +92,10 @@ class KernelSourceError(UsageError):
         hint: str | None = None,
         context: Mapping[str, object] | None = None,
         gap: str | None = None,
+        raised: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint, context=context)
-        self.gap = gap
+        self.gap, self.raised = gap, raised
 
 
 class KernelApiError(KernelSourceError):

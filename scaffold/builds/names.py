@@ -13,7 +13,7 @@ from typing import Literal, cast
 
 from scaffold.errors import UnknownBuildError
 
-Kind = Literal["wheel", "sdist", "git", "worktree", "path", "python"]
+Kind = Literal["wheel", "sdist", "git", "worktree", "path", "python", "auto"]
 
 #: What a name may be, with what ``--help`` and errors say of it.
 FORMS: dict[Kind, str] = {
@@ -23,9 +23,10 @@ FORMS: dict[Kind, str] = {
     "worktree": "worktree or worktree:DIR, a checkout as it is now, uncommitted changes included",
     "path": "path:DIR, a TileLang you built yourself",
     "python": "python:/path/to/python, an interpreter that has TileLang",
+    "auto": "auto, the release that the project of the file asks for",
 }
 
-_SHORT_FORMS = "wheel:0.1.15, sdist:0.1.14, git:main, worktree, worktree:DIR, path:DIR or python:PATH"
+_SHORT_FORMS = "wheel:0.1.15, sdist:0.1.14, git:main, worktree, worktree:DIR, path:DIR, python:PATH or auto"
 
 #: Kinds that the kit compiles.
 FROM_SOURCE: tuple[Kind, ...] = ("sdist", "git", "worktree")
@@ -72,7 +73,7 @@ def parse_name(text: str) -> BuildName:
     versioned = kind in ("wheel", "sdist")
     if (
         known
-        and (bool(rest) or (kind == "worktree" and not colon))
+        and (bool(rest) != (kind == "auto") or (kind in ("worktree", "auto") and not colon))
         and (not versioned or rest == "latest" or _VERSION.match(rest))
     ):
         folder = kind in ("worktree", "path") and rest

@@ -150,6 +150,7 @@ def _judge(
             hint="mend it, or say other parameters and pass configs with --set K=V",
             context={} if spool.users_fault else {"traceback": _users_part(failure.traceback, request)},
             gap=api_gap(failure),
+            raised=failure.error,
         )
     if failure is None and (not spool.ended or finished.returncode != 0):
         return _crash(spool, finished, build, workspace)

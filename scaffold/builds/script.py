@@ -30,6 +30,8 @@ from scaffold.trace.spool import lines_of, read_spool
 class Script:
     """A script to run for a target: ``roots`` are the folders whose files are the user's, ``source`` its short name.
 
+    ``entry`` is what of it is run (empty: all of it), with ``parameters`` by name; ``init`` and ``inputs`` by place,
+    for a class and for the call. ``import_roots`` are folders from which it imports, beside those that are found.
     ``real`` runs it as it is, ``environment`` saying on which GPU; otherwise it runs on stand-ins.
     """
 
@@ -43,6 +45,11 @@ class Script:
     packages: tuple[Path, ...] = ()
     real: bool = False
     environment: dict[str, str] = field(default_factory=dict)
+    entry: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+    init: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    import_roots: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,11 @@ def run_script(
             script.pass_configs,
             str(spool),
             script.real,
+            script.entry,
+            script.parameters,
+            list(script.init),
+            list(script.inputs),
+            list(script.import_roots),
         )
         (folder / "request.json").write_text(json.dumps(encode_request(request)), encoding="utf-8")
         with _served(script, server, build, folder, progress) as serving:

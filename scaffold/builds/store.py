@@ -38,6 +38,7 @@ class BuildStore:
     """Finds and makes builds by name (:mod:`scaffold.builds.names` has the forms).
 
     ``options`` say how builds from source are made; without them one that is there is taken as it was made.
+    ``project`` is a folder of the project for which ``auto`` is looked up.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class BuildStore:
         *,
         torch: str | None = None,
         options: SourceBuildOptions | None = None,
+        project: Path | None = None,
     ) -> None:
+        self._project = project or Path.cwd()
         self.workspace = workspace
         self.progress = progress
         self._torch = torch
@@ -125,6 +128,8 @@ class BuildStore:
 
     def _settled(self, name: BuildName) -> BuildName:
         """The name that means the same tomorrow and elsewhere: a version for ``latest``, the folder of a checkout."""
+        if name.kind == "auto":
+            return BuildName("wheel", self._pinned)
         if name.rest == "latest" and name.kind == "wheel":
             return BuildName("wheel", newest_release(self.workspace, self.progress))
         if name.rest == "latest" and name.kind == "sdist":
@@ -220,6 +225,24 @@ class BuildStore:
             self.progress.say(f"wheel:{version} cannot be had: {error.message}")
             return None
         return Environment(self.folder(build.name), self.progress).site_packages()
+
+    @cached_property
+    def _pinned(self) -> str:
+        """The release that the project asks for: the one that is named, else the newest that meets what is asked."""
+        from scaffold.builds.pinned import find_pinned
+
+        pinned = find_pinned(self._project)
+        requirement = pinned.requirement
+        exact = [
+            item.version.partition("+")[0]
+            for item in requirement.specifier
+            if item.operator == "==" and "*" not in item.version
+        ]
+        version = (
+            exact[0] if exact else newest_release(self.workspace, self.progress, f"tilelang{requirement.specifier}")
+        )
+        self.progress.say(f"build: wheel:{version}, as {pinned} asks")
+        return version
 
     @cached_property
     def _torch_environment(self) -> Environment | SitePackages:

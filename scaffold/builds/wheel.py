@@ -43,10 +43,10 @@ def install_wheel(version: str, folder: Path, torch: Environment | SitePackages,
     return environment
 
 
-def newest_release(workspace: Workspace, progress: Progress) -> str:
-    """The newest release an index has for this Python, asked by a resolver's dry run."""
+def newest_release(workspace: Workspace, progress: Progress, requirement: str = "tilelang") -> str:
+    """The newest release an index has for this Python that meets ``requirement``, asked by a resolver's dry run."""
     scout = Environment(workspace.builds / ".scout", progress)
-    with workspace.lock("scout", progress), progress.step("asking for the newest TileLang release"):
+    with workspace.lock("scout", progress), progress.step(f"asking for the newest release of {requirement}"):
         if not scout.python.exists():
             scout.create()
-        return str(scout.would_install(["tilelang"])[0]["metadata"]["version"])
+        return str(scout.would_install([requirement])[0]["metadata"]["version"])

@@ -6,13 +6,13 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.builds.script import PassedOver
 from scaffold.builds.version import tilelang_version
-from scaffold.cli.corpus_asked import Side, is_script, manifest_of, sides_of, task_of
+from scaffold.cli.corpus_asked import Side, is_folder, manifest_of, sides_of, task_of
 from scaffold.cli.corpus_code import compiled, with_resources
 from scaffold.cli.options import Output, command_line, near, write_result
 from scaffold.cli.pass_links import links_to
@@ -42,6 +42,12 @@ from scaffold.report.view import SkippedStatement
 from scaffold.trace.model import TraceFile
 
 _FILE_WIDTH = 120
+#: Under this name functions are listed where nothing was compiled, so many of them.
+FUNCTIONS = "functions that look like one"
+_MOST_FUNCTIONS = 12
+
+#: The options that were given, as words, but for those that are named: the next command repeats them.
+Given = Callable[..., list[str]]
 
 #: Shows one kernel, lowered in one build or in both, pass by pass.
 Show = Callable[[list[TraceFile], "ScriptGaps"], int]
@@ -55,13 +61,10 @@ class ScriptGaps:
     skipped: tuple[SkippedStatement, ...]
 
 
-def run_many(
-    namespace: argparse.Namespace, session: Session, output: Output, show: Show, given: Sequence[str] = ()
-) -> int:
+def run_many(namespace: argparse.Namespace, session: Session, output: Output, show: Show, given: Given) -> int:
     """Compare two builds, or survey one; 1 under ``--check`` where something changed.
 
-    Where it comes to a single kernel of a script, ``show`` tells the whole of it. ``given`` are the options that the
-    next command repeats.
+    Where it comes to a single kernel of a script, ``show`` tells the whole of it.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def run_many(
         script = ScriptGaps(tuple(f"{label}: {why}" for label, why in missed if why), _skipped(whole.skipped))
         files = zip(pair, sides, strict=True)
         return show([compiled(path, side, namespace, session) for path, side in files], script)
-    report = _compared(namespace, session, sides, manifest, compared)
+    report = _compared(namespace, session, sides, manifest, compared, given)
     passes = dict.fromkeys(group.pass_name for group in report.groups if group.pass_name)
     report = with_links(report, links_to(passes, sides[1].build.name, session.workspace, session.progress))
     _emit(report, output, everything=namespace.all)
@@ -153,7 +156,7 @@ def _survey(
     side: Side,
     manifest: Manifest,
     results: Sequence[Lowered],
-    given: Sequence[str],
+    given: Given,
 ) -> int:
     entries = [
         CapturedEntry(
@@ -163,7 +166,7 @@ def _survey(
                 CapturedKernel(kernel.name, str(lowered.trace_path(kernel)), kernel.failure)
                 for kernel in lowered.kernels
             ),
-            why_missing=lowered.why_missing or _why_none(lowered, named=not namespace.corpus),
+            why_missing=lowered.why_missing or _why_none(lowered, named=_are_named(namespace)),
             packages=lowered.missing,
             notes=lowered.notes,
             passed_over=len(lowered.passed_over),
@@ -173,10 +176,10 @@ def _survey(
         )
         for entry, lowered in zip(manifest.lowered, results, strict=True)
     ]
-    first = next(entry for entry in entries if entry.kernels)
-    following = command_line("tir-diff", *namespace.kernels[:1], *given, "--kernel", first.kernels[0].name)
-    if len(entries) > 1:
-        following = command_line("tir-diff", near(first.kernels[0].trace))
+    entry, first = next(pair for pair in zip(manifest.lowered, entries, strict=True) if pair[1].kernels)
+    words = [_typed(entry), *given("kernel", "target", "corpus"), "--target", entry.target]
+    named = ["--kernel", first.kernels[0].name] if entry.is_script else []
+    following = command_line("tir-diff", *words, *named)
     report = survey_report(
         entries, side=_shown_side(side, session), left_out=by_reason(manifest.left_out), next_command=following
     )
@@ -197,12 +200,14 @@ def _require_some(manifest: Manifest, results: Sequence[Lowered]) -> None:
         )
     why = _why_by_script(entries)
     said = next((text.partition("\n")[0] for text in why.values()), "")
-    functions = [name for entry, _ in entries if entry.is_script for name in functions_of(entry.path)]
-    listed = f" ({', '.join(functions)})" if functions else ""
+    functions = [
+        f"{_typed(entry)}::{name}" for entry, _ in entries if entry.is_script for name in functions_of(entry.path)
+    ]
+    listed = "\n".join(functions[:_MOST_FUNCTIONS])
     raise NothingCompiledError(
         f"no kernel was compiled{f': {said}' if said else ''}",
-        hint=f"name the function that returns the kernel: path/to/file.py::function{listed}",
-        context=why,
+        hint="name what makes the kernel: path/to/file.py::function, ::Class, or ::test_name",
+        context={**why, **({FUNCTIONS: listed} if listed else {})},
     )
 
 
@@ -215,6 +220,11 @@ def _why_by_script(entries: Sequence[tuple[Entry, Lowered]]) -> dict[str, str]:
         if lines:
             found[f"{entry.shown} {entry.target}"] = "\n".join(lines)
     return found
+
+
+def _are_named(namespace: argparse.Namespace) -> bool:
+    """Whether every entry was asked for by its name: one of the corpus or of a folder may be no script."""
+    return not namespace.corpus and not any(map(is_folder, namespace.kernels))
 
 
 def _why_none(lowered: Lowered, *, named: bool) -> str:
@@ -240,12 +250,14 @@ def _compared(
     sides: Sequence[Side],
     manifest: Manifest,
     results: Sequence[ComparedEntry],
+    given: Given,
 ) -> CorpusReport:
     rows = [_row(entry, kernel) for entry in results for kernel in entry.kernels]
     rows, not_measured = with_resources(rows, sides, namespace, session)
-    typed = {Path(name).name: name for name in namespace.kernels if is_script(name)}
-    trees = [word for flag in ("source_tree", "candidate_tree") for word in _flag(namespace, flag)]
-    rows = [replace(row, command=_command(row, sides, typed, trees)) for row in rows]
+    typed = {(entry.name, entry.target): _typed(entry) for entry in manifest.lowered}
+    # What a SPEC says is repeated with its side, where builds are named as they were found.
+    options = given("kernel", "target", "corpus", "set", "build", "baseline", "candidate", "machine_code")
+    rows = [replace(row, command=_command(row, sides, typed[row.source, row.target], options)) for row in rows]
     missed = [
         MissedEntry(entry.name.removeprefix("examples/"), entry.target, label, why)
         for entry in results
@@ -256,7 +268,7 @@ def _compared(
         MissedEntry(entry.name.removeprefix("examples/"), entry.target, label, why)
         for entry in results
         if not (entry.kernels or entry.missed_baseline or entry.missed_candidate)
-        and (why := _why_none(_as_lowered(entry), named=not namespace.corpus))
+        and (why := _why_none(_as_lowered(entry), named=_are_named(namespace)))
         for label in ("baseline", "candidate")
     ]
     packages = Counter(package for entry in results for package in entry.missing_packages)
@@ -268,7 +280,7 @@ def _compared(
         left_out=by_reason(manifest.left_out),
         packages=dict(packages.most_common()),
         not_measured=not_measured,
-        next_command=_next(rows, sides),
+        next_command=_next(rows, [*namespace.kernels, *given()]),
         command=command_line(*session.argv),
     )
 
@@ -285,25 +297,25 @@ def _row(entry: ComparedEntry, kernel: ComparedKernel) -> KernelRow:
     )
 
 
-def _next(rows: Sequence[KernelRow], sides: Sequence[Side]) -> str:
-    """The kernel that no longer lowers, else the one that changed most, pass by pass."""
+def _next(rows: Sequence[KernelRow], words: Sequence[str]) -> str:
+    """The kernel that no longer lowers, else the one that changed most, pass by pass; ``words`` are what was typed."""
     broken = [row for row in rows if row.change.outcome is Outcome.BROKEN and row.command]
     changed = [row for row in rows if row.change.outcome is Outcome.DIFFERS and row.command]
     if broken or changed:
         return broken[0].command if broken else max(changed, key=lambda row: row.change.size).command
-    return command_line("tir-diff", "--corpus", *_specs(sides), "-o", "corpus.md")
+    return command_line("tir-diff", *words, "-o", "corpus.md")
 
 
-def _flag(namespace: argparse.Namespace, name: str) -> list[str]:
-    value = getattr(namespace, name)
-    return [f"--{name.replace('_', '-')}", value] if value else []
+def _typed(entry: Entry) -> str:
+    """The name under which an entry is asked for: of a file of the user's, its path from here."""
+    own = entry.is_script and not entry.name.startswith("examples/")
+    return near(Path(entry.tree) / entry.name) if own else entry.name
 
 
-def _command(row: KernelRow, sides: Sequence[Side], typed: Mapping[str, str], trees: Sequence[str]) -> str:
+def _command(row: KernelRow, sides: Sequence[Side], typed: str, options: Sequence[str]) -> str:
     """What compares this kernel alone."""
-    words = [row.source] if row.name == row.source else [typed.get(row.source, row.source), "--kernel", row.name]
-    words += trees if row.name != row.source and row.source not in typed else []
-    return command_line("tir-diff", *words, "--target", row.target, *_specs(sides))
+    words = [typed] if row.name == row.source else [typed, "--kernel", row.name]
+    return command_line("tir-diff", *words, "--target", row.target, *options, *_specs(sides))
 
 
 def _specs(sides: Sequence[Side]) -> list[str]:

@@ -15,10 +15,12 @@ from scaffold.cli.tracing import Session, refuse_same, settings_of
 from scaffold.corpus.checkout import named_tree, tree_of
 from scaffold.corpus.examples.lending import lend_to_scripts
 from scaffold.corpus.lowering import LowerTask
-from scaffold.corpus.manifest import Entry, Manifest, make_manifest
+from scaffold.corpus.manifest import Entry, Manifest, files_with_kernels, make_manifest
 from scaffold.errors import EnvironmentProblem, UsageError
+from scaffold.kernels.catalog import zoo_names
 from scaffold.kernels.spec import Settings, parse_spec
 from scaffold.kernels.target import normal_label, parse_target
+from scaffold.probe.notebook import SUFFIX as NOTEBOOK
 
 #: For one script of many, in seconds: of upstream's examples four take longer, as TileLang lowers theirs in 30 s each.
 _TIMEOUT_S = 120.0
@@ -43,12 +45,36 @@ def add_many(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--run", action="store_true", help="scripts as they are, on this machine's GPU (default: on stand-ins)"
     )
+    group.add_argument(
+        "--init",
+        metavar="VALUE",
+        action="append",
+        default=[],
+        help="of file.py::Class, what it is made with, in order (default: what its get_init_inputs returns)",
+    )
+    group.add_argument(
+        "--input",
+        metavar="VALUE",
+        action="append",
+        default=[],
+        help="of file.py::name, what it is called with, in order: 8, float16[1024,64] (default: its get_inputs)",
+    )
     group.add_argument("--kernel", metavar="NAME", help="of a script, this kernel only")
 
 
 def is_script(name: str) -> bool:
     """Whether ``name`` is a file to be run as a script, and not one function of it."""
-    return name.endswith(".py") and "::" not in name
+    return name.endswith((".py", NOTEBOOK)) and "::" not in name
+
+
+def is_folder(name: str) -> bool:
+    """Whether ``name`` is a folder of the user's; a kernel of the zoo goes before one of the same name."""
+    return Path(name).is_dir() and name not in zoo_names()
+
+
+def _is_own_file(name: str) -> bool:
+    path = name.partition("::")[0]
+    return path.endswith((".py", NOTEBOOK)) and Path(path).is_file()
 
 
 @dataclass(frozen=True)
@@ -71,7 +97,8 @@ def sides_of(namespace: argparse.Namespace, session: Session) -> list[Side]:
         If two builds were asked for and both are the same TileLang.
     """
     common = settings_of(namespace)
-    if common.parameters:
+    one = len(namespace.kernels) == 1 and "::" in namespace.kernels[0]
+    if common.parameters and not one:
         raise UsageError(
             f"--set {next(iter(common.parameters))}=… is a parameter of one kernel",
             hint="many kernels take pass configs only, which have a dot: --set tl.disable_warp_specialized=true",
@@ -86,7 +113,7 @@ def sides_of(namespace: argparse.Namespace, session: Session) -> list[Side]:
     sides = []
     for label, text in specs:
         settings = common.overlaid(parse_spec(text or "", flag=f"--{label}"))
-        if settings.parameters or settings.target != common.target:
+        if not one and (settings.parameters or settings.target != common.target):
             raise UsageError(
                 f"--{label} {text} says more than a build and pass configs",
                 hint="for many kernels, say --baseline build=… and --candidate build=…; targets by --target",
@@ -112,15 +139,16 @@ def manifest_of(namespace: argparse.Namespace, session: Session, side: Side) -> 
     if namespace.run:
         targets = (_target_to_run(targets),)
     # Of two trees a script is one of theirs, whatever lies in the current folder.
-    own = [
-        Path(name)
-        for name in namespace.kernels
-        if is_script(name) and Path(name).is_file() and not namespace.candidate_tree
-    ]
-    names = [name for name in namespace.kernels if Path(name) not in own]
+    own = (
+        []
+        if namespace.candidate_tree
+        else [name for name in namespace.kernels if _is_own_file(name) or is_folder(name)]
+    )
+    names = [name for name in namespace.kernels if name not in own]
     entries = [
-        Entry(path.name, target, str(path.resolve().parent))
-        for path in own
+        Entry(inside, target, str(tree))
+        for name in own
+        for tree, inside in _files_named(name)
         for target in targets or (default_target(),)
     ]
     if names or namespace.corpus or not own:
@@ -128,6 +156,25 @@ def manifest_of(namespace: argparse.Namespace, session: Session, side: Side) -> 
         other = named_tree(namespace.candidate_tree).folder if namespace.candidate_tree else None
         entries += make_manifest(tree, targets, names, other_tree=other).entries
     return Manifest(tuple(entries))
+
+
+def _files_named(name: str) -> list[tuple[Path, str]]:
+    """The folder and the name in it of each file that ``name`` means.
+
+    Raises
+    ------
+    UsageError
+        If it is a folder in which no file makes a kernel.
+    """
+    path, separator, inside = name.partition("::")
+    if not Path(path).is_dir():
+        return [(Path(path).resolve().parent, Path(path).name + separator + inside)]
+    found = files_with_kernels(Path(path))
+    if not found:
+        raise UsageError(
+            f"no file in {name} makes a kernel with TileLang", hint="name a folder with scripts that import tilelang"
+        )
+    return [(Path(path).resolve(), file) for file in found]
 
 
 def _target_to_run(targets: Sequence[str]) -> str:
@@ -157,8 +204,6 @@ def _target_to_run(targets: Sequence[str]) -> str:
 
 
 def _needs_tree(namespace: argparse.Namespace, names: Sequence[str]) -> bool:
-    from scaffold.kernels.catalog import zoo_names
-
     return namespace.corpus or bool(namespace.source_tree) or any(name not in zoo_names() for name in names)
 
 
@@ -172,14 +217,30 @@ def _tree(namespace: argparse.Namespace, session: Session, side: Side) -> Path:
 
 
 def task_of(entry: Entry, side: Side, namespace: argparse.Namespace, session: Session) -> LowerTask:
+    if entry.is_script:
+        entry = replace(entry, tree=side.tree or entry.tree, target=_target_of(side, namespace) or entry.target)
     return LowerTask(
-        entry=replace(entry, tree=side.tree) if entry.is_script and side.tree else entry,
+        entry=entry,
         build=side.build,
         content=side.content,
         workspace=str(session.workspace.root),
         timeout_s=namespace.timeout or _TIMEOUT_S,
         pass_configs=tuple(sorted(side.settings.pass_configs.items())),
         argv=tuple(shlex.split(namespace.script_args)) if entry.is_script else (),
-        packages=lend_to_scripts(session.workspace.cache) if entry.is_script else (),
+        packages=lend_to_scripts(session.workspace.cache, entry.path) if entry.is_script else (),
         real=namespace.run and entry.is_script,
+        parameters=tuple(sorted(side.settings.parameters.items())),
+        init=tuple(namespace.init),
+        inputs=tuple(namespace.input),
+        import_roots=side.settings.import_roots,
     )
+
+
+def _target_of(side: Side, namespace: argparse.Namespace) -> str:
+    """The target that this side alone has; empty where both have the same."""
+    target = side.settings.target
+    if target is None or target == namespace.target:
+        return ""
+    label = normal_label(target)
+    parse_target(label)
+    return label

@@ -101,7 +101,18 @@ def add_kernel(parser: argparse.ArgumentParser) -> None:
         help="a parameter (num_stages=2), or a pass config, which has a dot (tl.disable_warp_specialized=true)",
     )
     group.add_argument("--target", metavar="T", help="cuda:sm_90a, hip:gfx942, metal, c (default: this machine's GPU)")
-    group.add_argument("--build", metavar="NAME", help="wheel:0.1.15, wheel:latest, python:/path/to/python")
+    group.add_argument(
+        "--build",
+        metavar="NAME",
+        help="wheel:0.1.15, wheel:latest, python:/path/to/python, auto: what the file's project asks for",
+    )
+    group.add_argument(
+        "--import-root",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="a folder from which the file imports, beside its own, its package's and its project's",
+    )
     group.add_argument("--torch", metavar="T", help="PyTorch of a new build: auto, cpu, or a pip requirement")
     group.add_argument(
         "--timeout", metavar="SECONDS", type=_seconds, help="for one lowering (default: 600; of many: 120)"

@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from scaffold.cli.comparing import compare_sides
-from scaffold.cli.corpus import ScriptGaps, run_many
-from scaffold.cli.corpus_asked import add_many, is_script
+from scaffold.cli.corpus import FUNCTIONS, ScriptGaps, run_many
+from scaffold.cli.corpus_asked import add_many, is_folder, is_script
 from scaffold.cli.options import (
     Output,
     Parser,
@@ -41,14 +42,18 @@ from scaffold.diff.one_side import effects_of
 from scaffold.diff.two_sides import compare
 from scaffold.errors import (
     ExitCode,
+    KernelApiError,
+    KernelSourceError,
     NothingCompiledError,
     OversizedKernelError,
     ScaffoldError,
     UnknownPassError,
     UsageError,
 )
+from scaffold.kernels.resolve import is_run_on_stand_ins
 from scaffold.kernels.spec import Settings, parse_spec
 from scaffold.kernels.target import shared_limit
+from scaffold.probe.kernel import CompilesItselfError
 from scaffold.progress import Progress
 from scaffold.report.build import report_one_side, report_two_sides, texts_of
 from scaffold.report.links import with_sources
@@ -71,19 +76,44 @@ def run(argv: Sequence[str]) -> int:
         raise UsageError("no kernel is named", hint="name one (gemm), a script (path/to/file.py), or say --corpus")
     if _are_many(namespace):
         try:
-            return run_many(
-                namespace,
-                session,
-                output,
-                show=lambda files, script: _show(session, files, script, namespace, output),
-                given=given(namespace, "kernel"),
-            )
+            return _run_many(namespace, session, output)
         except NothingCompiledError as nothing:
-            if namespace.corpus or len(namespace.kernels) > 1 or nothing.context:
+            is_one = len(namespace.kernels) == 1 and is_script(namespace.kernels[0])
+            if namespace.corpus or not is_one or set(nothing.context) - {FUNCTIONS}:
                 raise
-            _require_only_function(namespace, nothing)
+            named = _only_function(namespace, nothing)
             progress.say(f"{namespace.kernels[0]} compiles nothing when it is run: lowering its only kernel")
-    return _run_one(namespace, session, output)
+            namespace.kernels = [named]
+    try:
+        return _run_one(namespace, session, output)
+    except KernelSourceError as error:
+        return _run_on_stand_ins(namespace, session, output, error)
+
+
+def _run_many(namespace: argparse.Namespace, session: Session, output: Output) -> int:
+    return run_many(
+        namespace,
+        session,
+        output,
+        show=lambda files, script: _show(session, files, script, namespace, output),
+        given=partial(given, namespace),
+    )
+
+
+def _run_on_stand_ins(namespace: argparse.Namespace, session: Session, output: Output, error: KernelSourceError) -> int:
+    """See what a function compiles when it is called, where it cannot simply be asked for its kernel.
+
+    Raises
+    ------
+    KernelSourceError
+        ``error``, if that does not help either.
+    """
+    if "::" not in namespace.kernels[0] or isinstance(error, KernelApiError) or error.raised is None:
+        raise error
+    try:
+        return _run_many(namespace, session, output)
+    except NothingCompiledError as nothing:
+        raise (nothing if error.raised == CompilesItselfError.__name__ else error) from None
 
 
 def _are_two_traces(namespace: argparse.Namespace) -> bool:
@@ -95,19 +125,30 @@ def _are_many(namespace: argparse.Namespace) -> bool:
     """Whether this is about several kernels, or a script to be run; a parameter is one of a function of a file."""
     if namespace.corpus or len(namespace.kernels) > 1:
         return True
-    if not namespace.kernels or not is_script(namespace.kernels[0]):
+    if not namespace.kernels:
+        return False
+    if (
+        is_folder(namespace.kernels[0])
+        or is_run_on_stand_ins(namespace.kernels[0])
+        or namespace.init
+        or namespace.input
+    ):
+        return True
+    if not is_script(namespace.kernels[0]):
         return False
     sides = (("--baseline", namespace.baseline), ("--candidate", namespace.candidate))
     specs = [parse_spec(text, flag=flag) for flag, text in sides if text and not text.endswith(SUFFIX)]
     return not any(settings.parameters for settings in (settings_of(namespace), *specs))
 
 
-def _require_only_function(namespace: argparse.Namespace, nothing: NothingCompiledError) -> None:
-    """Raise ``nothing`` unless the file holds one function that looks like a kernel."""
+def _only_function(namespace: argparse.Namespace, nothing: NothingCompiledError) -> str:
+    """``file.py::name`` of the one function of the file that looks like a kernel; raises ``nothing`` without one."""
+    path = namespace.kernels[0]
     try:
-        plan(namespace.kernels[0], settings_of(namespace))
+        side = plan(path, settings_of(namespace))
     except ScaffoldError:
         raise nothing from None
+    return f"{path}::{side.request.entry}" if side.request else path
 
 
 def _run_one(namespace: argparse.Namespace, session: Session, output: Output) -> int:
@@ -163,7 +204,8 @@ def _parser() -> Parser:
         "kernels",
         nargs="*",
         metavar="kernel",
-        help="a zoo kernel (gemm), a script (path/to/file.py), one function of it (file.py::function), or a .tltrace",
+        help="a zoo kernel (gemm), a file or folder (path/to/file.py, notebook.ipynb), one function, class or test of "
+        "it (file.py::name), or a .tltrace",
     )
     group = parser.add_argument_group(
         "two sides", "SPEC is a comma list of build=…, target=…, param=value, pass.config=value"

@@ -56,12 +56,19 @@ def open_session(namespace: argparse.Namespace, progress: Progress, argv: tuple[
     return Session(
         workspace=workspace,
         progress=progress,
-        store=BuildStore(workspace, progress, torch=namespace.torch),
+        store=BuildStore(workspace, progress, torch=namespace.torch, project=_project_of(namespace)),
         options=CaptureOptions(
             machine_code=not namespace.no_machine_code, timeout_s=namespace.timeout or DEFAULT_TIMEOUT_S
         ),
         argv=argv,
     )
+
+
+def _project_of(namespace: argparse.Namespace) -> Path | None:
+    """The folder of the first file that was named; none where a kernel of the zoo is."""
+    names = getattr(namespace, "kernels", None) or [getattr(namespace, "kernel", None) or ""]
+    path = Path(names[0].partition("::")[0])
+    return path if path.is_dir() else path.parent if path.is_file() else None
 
 
 def made_of(build: Build, content: str, workspace: Workspace) -> list[str]:
@@ -75,7 +82,11 @@ def settings_of(namespace: argparse.Namespace) -> Settings:
     settings = parse_assignments(namespace.set, flag="--set")
     if namespace.target == "" or namespace.build == "":
         raise UsageError("--target and --build take a name", hint="for example: --target cuda:sm_80")
-    return settings.overlaid(Settings(target=namespace.target, build=namespace.build))
+    for folder in namespace.import_root:
+        if not Path(folder).is_dir():
+            raise UsageError(f"--import-root {folder}: no such folder", hint="name the folder that holds the package")
+    roots = tuple(str(Path(folder).resolve()) for folder in namespace.import_root)
+    return settings.overlaid(Settings(target=namespace.target, build=namespace.build, import_roots=roots))
 
 
 def plan(kernel: str, settings: Settings) -> Side:

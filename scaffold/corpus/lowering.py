@@ -49,6 +49,7 @@ class LowerTask:
 
     ``fresh`` lowers it once more, the first, second … time, in another process, and keeps it apart: to see whether the
     build is deterministic there. ``real`` runs a script as it is, on a GPU held alone meanwhile, and each time anew.
+    The last four are those of :class:`~scaffold.builds.script.Script`.
     """
 
     entry: Entry
@@ -61,12 +62,17 @@ class LowerTask:
     packages: tuple[str, ...] = ()
     fresh: int = 0
     real: bool = False
+    parameters: tuple[tuple[str, str], ...] = ()
+    init: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    import_roots: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         words = (
             _CACHE_VERSION, self.content, probe_digest(), self.entry.name, self.entry.tree, self.entry.target,
             self.pass_configs, self.argv, self.fresh, self.real,
+            self.parameters, self.init, self.inputs, self.import_roots,
         )  # fmt: skip
         return hashlib.sha256(repr(words).encode()).hexdigest()[:24]
 
@@ -256,6 +262,11 @@ def _script(task: LowerTask, workspace: Workspace, server: ProbeServer) -> tuple
                 packages=tuple(map(Path, task.packages)),
                 real=task.real,
                 environment=environment,
+                entry=entry.inside,
+                parameters=dict(task.parameters),
+                init=task.init,
+                inputs=task.inputs,
+                import_roots=task.import_roots,
             ),
             task.build,
             workspace=workspace,

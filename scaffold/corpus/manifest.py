@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,17 @@ from scaffold.corpus.examples.model import Example
 from scaffold.corpus.gpus import GpuSlot
 from scaffold.errors import UsageError
 from scaffold.kernels.catalog import load_zoo_kernel, zoo_names
+from scaffold.probe.notebook import SUFFIX as NOTEBOOK
+from scaffold.probe.notebook import python_of
 
 #: Targets everything is lowered for, where nobody says which: the generation before tensor memory access, and with it.
 PINNED = ("cuda:sm_80", "cuda:sm_90a")
 
 #: Tried in this order for a script that can run on none of the pinned targets.
 _ELSEWHERE = ("cuda:sm_100a", "cuda:sm_120a", "cuda:sm_89", "hip:gfx942", "hip:gfx950", "metal")
+
+#: Folders in which no files of the user's lie.
+_NOT_SOURCE = frozenset({"__pycache__", "site-packages", "build", "dist", "node_modules"})
 
 #: Words by which a file that makes a kernel, or imports one that does, is known.
 _KERNEL_WORDS = frozenset({"prim_func", "jit", "autotune", "lazy_jit"})
@@ -32,8 +38,9 @@ _KERNEL_WORDS = frozenset({"prim_func", "jit", "autotune", "lazy_jit"})
 class Entry:
     """One thing to lower for one target.
 
-    ``name`` is a kernel of the zoo (``gemm``) or a script (``gemm/example_gemm.py``); ``tree`` the folder the script is
-    in, empty for the zoo. ``left_out`` is why it is not lowered, empty where it is.
+    ``name`` is a kernel of the zoo (``gemm``), a script (``gemm/example_gemm.py``) or one thing in it
+    (``x.py::test_gemm``); ``tree`` the folder the script is in, empty for the zoo. ``left_out`` is why it is not
+    lowered, empty where it is.
     """
 
     name: str
@@ -47,7 +54,12 @@ class Entry:
 
     @property
     def path(self) -> Path:
-        return Path(self.tree) / self.name
+        return Path(self.tree) / self.name.partition("::")[0]
+
+    @property
+    def inside(self) -> str:
+        """What of the script is run; empty for all of it."""
+        return self.name.partition("::")[2]
 
     @property
     def shown(self) -> str:
@@ -110,6 +122,26 @@ def scripts_with(tree: Path, changed: Iterable[str]) -> tuple[str, ...]:
     those = Discovered(tuple(example for example in found.examples if example.path in names), ())
     scripts = _scripts(those, tree, PINNED, elsewhere=True)
     return tuple(dict.fromkeys(entry.name for entry in scripts if not entry.left_out))
+
+
+def files_with_kernels(folder: Path) -> list[str]:
+    """Scripts and notebooks below ``folder`` that make kernels, and those that import one, by their paths in it."""
+    paths: list[Path] = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_SOURCE)
+        paths += [Path(parent, name) for name in sorted(files) if name.endswith((".py", NOTEBOOK))]
+    makers = {path for path in paths if _makes_kernels(path)}
+    names = {path.stem for path in makers}
+    found = [path for path in paths if path in makers or names & _last_names(path)]
+    return [path.relative_to(folder).as_posix() for path in found]
+
+
+def _last_names(path: Path) -> set[str]:
+    """The last part of every module that a file imports, and of what it imports from one."""
+    tree = _parsed(path)
+    found = {name.rpartition(".")[2] for name in _imported_names(tree)} if tree else set()
+    froms = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)) if tree else ()
+    return found | {alias.name for node in froms for alias in node.names}
 
 
 def _is_wanted(entry: Entry, name: str) -> bool:
@@ -193,7 +225,7 @@ def _word(node: ast.AST) -> str:
 
 def _parsed(path: Path) -> ast.Module | None:
     try:
-        return ast.parse(path.read_bytes())
+        return ast.parse(python_of(path))
     except (OSError, SyntaxError, ValueError):
         return None
 

@@ -9,6 +9,8 @@ from scaffold.errors import KernelSourceError, UnknownKernelError, UnsupportedTa
 from scaffold.kernels.catalog import load_zoo_kernel, typed_parameters
 from scaffold.kernels.spec import Settings
 from scaffold.kernels.target import normal_label, parse_target
+from scaffold.probe.notebook import SUFFIX as NOTEBOOK
+from scaffold.probe.notebook import python_of
 from scaffold.probe.protocol import KernelRequest
 
 #: A file of such a name, in the folder that is first on the path, would hide the module.
@@ -97,15 +99,40 @@ def _resolve_file(path: Path, entry: str, settings: Settings, *, default_target:
         target=target,
         target_options=parse_target(target),
         pass_configs=dict(settings.pass_configs),
+        import_roots=list(settings.import_roots),
     )
 
 
-def functions_of(path: Path) -> list[str]:
-    """The functions of a file that could be named as kernels; none where it cannot be read."""
+def is_run_on_stand_ins(name: str) -> bool:
+    """Whether ``file.py::name`` is a class or a test: what it compiles is seen when it is run, not returned."""
+    path, _, entry = name.partition("::")
+    first = entry.partition("::")[0].partition("[")[0].partition(".")[0]
     try:
-        return _candidates(ast.parse(path.read_bytes()))
+        body = ast.parse(python_of(Path(path))).body
+    except (OSError, SyntaxError, ValueError):
+        return False
+    found = next((node for node in body if getattr(node, "name", None) == first), None)
+    is_test = isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)) and first.startswith("test")
+    return isinstance(found, ast.ClassDef) or is_test or path.endswith(NOTEBOOK)
+
+
+def functions_of(path: Path) -> list[str]:
+    """The functions of a file that could be named as kernels, with what they need; none where it cannot be read."""
+    try:
+        tree = ast.parse(python_of(path))
+        names = _candidates(tree)
+        functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in names]
+        return [" ".join([node.name, *(f"--set {name}=…" for name in _required(node))]) for node in functions]
     except (OSError, SyntaxError, ValueError):
         return []
+
+
+def _required(function: ast.FunctionDef) -> list[str]:
+    """Parameters without a default."""
+    arguments = function.args
+    plain = [*arguments.posonlyargs, *arguments.args]
+    named = [item for item, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value is None]
+    return [item.arg for item in (*plain[: len(plain) - len(arguments.defaults)], *named)]
 
 
 def _candidates(tree: ast.Module) -> list[str]:

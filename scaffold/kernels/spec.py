@@ -22,6 +22,7 @@ class Settings:
     build: str | None = None
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     pass_configs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    import_roots: tuple[str, ...] = ()
 
     def overlaid(self, other: Settings) -> Settings:
         """These settings, with what ``other`` says on top."""
@@ -31,6 +32,7 @@ class Settings:
             build=other.build or self.build,
             parameters=MappingProxyType({**self.parameters, **other.parameters}),
             pass_configs=MappingProxyType({**self.pass_configs, **other.pass_configs}),
+            import_roots=other.import_roots or self.import_roots,
         )
 
     def describe(self) -> str:

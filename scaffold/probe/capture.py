@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from scaffold.probe.failure import fail, message
 from scaffold.probe.identity import identity
-from scaffold.probe.kernel import BuiltKernel, KernelBuildError, build_kernel
+from scaffold.probe.kernel import BuiltKernel, CompilesItselfError, KernelBuildError, build_kernel
 from scaffold.probe.lowering import kernel_line, record_lowering
 from scaffold.probe.protocol import CaptureRequest, decode_request
 from scaffold.probe.spool import SpoolWriter
@@ -51,6 +51,7 @@ def _capture(request: CaptureRequest, spool: SpoolWriter, tilelang: Any, tvm: An
     try:
         target = tvm.target.Target(dict(request.kernel.target_options))
         check_pass_configs(tvm, request.kernel.pass_configs)
+        _refuse_compiling()
         kernel = build_kernel(request.kernel, target)
         configs = pass_configs(kernel, request.kernel.pass_configs)
     except BaseException as error:  # noqa: BLE001 - the user's code may raise or exit in any way; it is the result
@@ -71,6 +72,17 @@ def _capture(request: CaptureRequest, spool: SpoolWriter, tilelang: Any, tvm: An
     record_lowering(
         spool, tilelang, tvm, prim_func=kernel.prim_func, target=target, configs=configs, in_step=request.in_step
     )
+
+
+def _refuse_compiling() -> None:
+    """Let a file that compiles its kernels itself say so: here that would be for real, for the GPU of this machine."""
+    jit_kernel = getattr(sys.modules.get("tilelang.jit.kernel"), "JITKernel", None)
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise CompilesItselfError("it compiles its kernel itself")
+
+    if hasattr(jit_kernel, "_compile_and_create_adapter"):
+        setattr(jit_kernel, "_compile_and_create_adapter", refuse)  # noqa: B010 - it is a class of TileLang's
 
 
 def pass_configs(kernel: BuiltKernel, asked: dict[str, str]) -> dict[str, Any]:

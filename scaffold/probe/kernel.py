@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import re
 import sys
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ _TENSOR = re.compile(r"(?P<dtype>[a-z]\w*)\[(?P<shape>[\d,\s]*)\]\Z")
 
 class KernelBuildError(Exception):
     """The kernel's own code is at fault, or what was asked of it; the message is for the user."""
+
+
+class CompilesItselfError(KernelBuildError):
+    """What was named compiles kernels when it is called, instead of returning one."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ def build_kernel(request: KernelRequest, target: Any) -> BuiltKernel:
             function = kernel.build(**request.parameters)
         return BuiltKernel(function, dict(request.parameters), _sha256(Path(source or "")))
     path = Path(request.path)
-    module = _load(path)
+    module = _load(path, request.import_roots)
     entry = getattr(module, request.entry, None)
     if entry is None:
         raise KernelBuildError(f"{path.name} has no {request.entry!r} once run")
@@ -74,9 +79,9 @@ def import_roots(path: Path) -> list[str]:
     return list(dict.fromkeys(map(str, found)))
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path, roots: Sequence[str]) -> Any:
     """Import a file under its own name, its folder first on the path, as running it would, then its package's."""
-    sys.path[:0] = [str(path.parent), *import_roots(path)]
+    sys.path[:0] = [str(path.parent), *roots, *import_roots(path)]
     sys.argv = [str(path)]
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
@@ -89,7 +94,7 @@ def _load(path: Path) -> Any:
 
 def _from_entry(entry: Any, request: KernelRequest, target: Any, sha256: str) -> BuiltKernel:
     notes: list[str] = []
-    if _is_prim_func(entry):
+    if is_prim_func(entry):
         if request.parameters:
             raise KernelBuildError(
                 f"{request.entry} is a PrimFunc and takes no parameters: {', '.join(request.parameters)}"
@@ -98,12 +103,12 @@ def _from_entry(entry: Any, request: KernelRequest, target: Any, sha256: str) ->
     inner = getattr(entry, "jit_impl", entry)
     if inner is not entry:
         notes.append(f"{request.entry} is autotuned: lowered with its defaults and --set, not with tuned values")
-    parameters = _bind(inner, request)
+    parameters = bind(inner, request.entry, request.parameters)
     pass_configs = dict(getattr(inner, "pass_configs", None) or {})
     with target:
         made = inner.get_tir(**parameters) if hasattr(inner, "get_tir") else inner(**parameters)
     made = getattr(made, "prim_func", made)
-    if not _is_prim_func(made):
+    if not is_prim_func(made):
         raise KernelBuildError(
             f"{request.entry}({', '.join(f'{k}={v!r}' for k, v in parameters.items())}) returned "
             f"{type(made).__name__}, not a PrimFunc"
@@ -119,15 +124,16 @@ def _shown(value: Any, text: Any) -> Any:
 
 def _defaults(entry: Any) -> dict[str, Any]:
     """Defaults that say something: an untyped object's printed form would differ from run to run."""
-    parameters = _signature(entry).parameters.values()
+    parameters = signature_of(entry).parameters.values()
     return {p.name: p.default for p in parameters if isinstance(p.default, (int, float, bool, str))}
 
 
-def _is_prim_func(value: Any) -> bool:
+def is_prim_func(value: Any) -> bool:
     return type(value).__name__ == "PrimFunc" and hasattr(value, "buffer_map")
 
 
-def _signature(entry: Any) -> inspect.Signature:
+def signature_of(entry: Any) -> inspect.Signature:
+    """What a kernel, a function or a class takes; raises :class:`KernelBuildError` where it takes nothing."""
     for candidate in (entry, getattr(entry, "func", None)):
         signature = getattr(candidate, "signature", None)
         if isinstance(signature, inspect.Signature):
@@ -140,31 +146,38 @@ def _signature(entry: Any) -> inspect.Signature:
     return inspect.signature(entry)
 
 
-def _bind(entry: Any, request: KernelRequest) -> dict[str, Any]:
-    signature = _signature(entry)
+def bind(entry: Any, name: str, given: Mapping[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
+    """The parameters ``given`` to ``entry``, called ``name``, read; those ``known`` need not be given.
+
+    Raises
+    ------
+    KernelBuildError
+        If it has no such parameter, or needs another one.
+    """
+    signature = signature_of(entry)
     accepted = {
         name: parameter
         for name, parameter in signature.parameters.items()
         if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     }
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values())
-    unknown = [name for name in request.parameters if name not in accepted]
+    unknown = [key for key in given if key not in accepted]
     if unknown and not takes_any:
-        raise KernelBuildError(f"{request.entry} has no parameter {unknown[0]!r}; it takes: {', '.join(accepted)}")
+        raise KernelBuildError(f"{name} has no parameter {unknown[0]!r}; it takes: {', '.join(accepted)}")
     missing = [
-        name
-        for name, parameter in accepted.items()
-        if parameter.default is parameter.empty and name not in request.parameters
+        key
+        for key, parameter in accepted.items()
+        if parameter.default is parameter.empty and key not in given and key not in known
     ]
     if missing:
-        example = " ".join(f"--set {name}={_example_of(name)}" for name in missing)
+        example = " ".join(f"--set {key}={_example_of(key)}" for key in missing)
         raise KernelBuildError(
-            f"{request.entry} needs {len(missing)} parameter{'s' if len(missing) > 1 else ''} without a default: "
+            f"{name} needs {len(missing)} parameter{'s' if len(missing) > 1 else ''} without a default: "
             f"{example}; a tensor is written dtype[shape]"
         )
     return {
-        name: _value(text, accepted[name].default if name in accepted else inspect.Parameter.empty)
-        for name, text in request.parameters.items()
+        key: value_of(text, accepted[key].default if key in accepted else inspect.Parameter.empty)
+        for key, text in given.items()
     }
 
 
@@ -173,7 +186,7 @@ def _example_of(name: str) -> str:
     return "float16[1024,1024]" if name in tuple("ABCDQVXY") else "..."
 
 
-def _value(text: Any, default: Any) -> Any:
+def value_of(text: Any, default: Any = inspect.Parameter.empty) -> Any:
     """Read a typed value: a Python literal, ``true``/``false``, ``dtype[shape]`` for a tensor, else the text itself."""
     if not isinstance(text, str) or isinstance(default, str):
         return text

@@ -29,7 +29,8 @@ object with one key that names its kind:
 ``{"end": {...}}``
     Nothing follows. A spool without it belongs to a probe that died.
 
-History: 1, first version. 2, a script may be run for real.
+History: 1, first version. 2, a script may be run for real. 3, one thing
+in a script may be run, and imports may start at folders that are named.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 
 class ProtocolError(ValueError):
@@ -46,7 +47,10 @@ class ProtocolError(ValueError):
 
 @dataclass(frozen=True)
 class KernelRequest:
-    """One kernel to compile for one target; ``parameters`` are typed for zoo kernels and text for a user's file."""
+    """One kernel to compile for one target; ``parameters`` are typed for zoo kernels and text for a user's file.
+
+    ``import_roots`` are folders from which the file imports, beside those that are found.
+    """
 
     name: str
     source: str
@@ -56,6 +60,7 @@ class KernelRequest:
     target: str
     target_options: dict[str, str]
     pass_configs: dict[str, str] = field(default_factory=dict)
+    import_roots: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class ScriptRequest:
     ``roots`` are the folders whose files are the user's: their statements may fail, and what they import and is not
     installed is stood in for. ``packages`` are folders of packages, looked in last. ``spool`` is the file the answer
     goes to; each kernel's own spool is written beside it. ``real``: as it is, on the GPU that is there, with nothing
-    stood in for.
+    stood in for. ``entry`` is what of the file is run, empty for all of it, with ``parameters`` by name; ``init`` and
+    ``inputs`` are given by place to a class and to the call. ``import_roots`` are as in :class:`KernelRequest`.
     """
 
     protocol_version: int
@@ -91,6 +97,11 @@ class ScriptRequest:
     pass_configs: dict[str, str]
     spool: str
     real: bool = False
+    entry: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+    init: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    import_roots: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 import threading
+import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -71,11 +72,12 @@ class _Run:
         self._lowered: dict[str, Lowered] = {}
 
     def run(self) -> None:
-        from scaffold.probe.standin import kernels, soft
+        from scaffold.probe.standin import entries, kernels, pytest_report, soft
         from scaffold.probe.standin.main_module import MainModule
         from scaffold.probe.standin.users_files import UsersFiles
 
-        self._users = UsersFiles([*self._request.roots, *import_roots(self._path)], self._package)
+        request = self._request
+        self._users = UsersFiles([*request.roots, *request.import_roots, *import_roots(self._path)], self._package)
         self._index = kernels.KernelIndex(Path(self._request.spool).parent)
         files = None if self._request.real else soft.SoftFiles()
         try:
@@ -85,11 +87,16 @@ class _Run:
         except BaseException as error:  # noqa: BLE001 - the user's file may be anything; it is the result
             fail(self._spool, "build-kernel", error, running=None)
             return
-        takeover, pretended = (self._watch(), contextlib.nullcontext()) if files is None else self._pretend(files)
+        takeover, pretended = (
+            (self._watch(), contextlib.nullcontext()) if files is None else self._pretend(files, main.project)
+        )
         self._takeover = takeover
         try:
             with pretended:
-                main.run(self._request.argv, self._request.packages)
+                main.prepare(request.argv, request.packages, request.import_roots)
+                pytest_report.tell = self._test_failed
+                asked = entries.Asked(request.entry, request.parameters, request.init, request.inputs)
+                entries.run_entry(main, asked, compile_kernel=self._tilelang.compile, note=takeover.note)
         except SystemExit as error:
             if error.code not in (None, 0):
                 self._spool.write("exited", {"code": str(error.code)})
@@ -109,7 +116,7 @@ class _Run:
         watch.install()
         return watch
 
-    def _pretend(self, files: Any) -> tuple[Any, Any]:
+    def _pretend(self, files: Any, project: Path) -> tuple[Any, Any]:
         """Put everything in its place that the script would reach a GPU, or a package that is not here, by."""
         from scaffold.probe.standin import compiler, device, distributed, packages, soft, tensors
         from scaffold.probe.standin.catching import copes_here
@@ -140,7 +147,7 @@ class _Run:
         def does_without(frame: FrameType) -> bool:
             return copes_here(ModuleNotFoundError(), frame, files.regions)
 
-        self._packages = packages.StandInPackages(self._users, does_without)
+        self._packages = packages.StandInPackages(self._users, does_without, project)
         self._packages.install()
 
         def counts() -> Counts:
@@ -214,6 +221,20 @@ class _Run:
         told["message"] = _with_cause(told["message"], statement)
         self._spool.write("passed-over", {"line": statement.line, "file": short_path(statement.path), **told})
 
+    def _test_failed(self, error: Exception, test: str, line: int) -> None:
+        """Note what ended a test, unless a statement of it told already."""
+        from scaffold.probe.standin.passing_over import FailedStatement, is_noted
+
+        if is_noted(error):
+            return
+        if self._request.real:
+            told = tell(error)
+            self._takeover.note(f"{test.rpartition('/')[2]}: {told['error']}: {told['message']}")
+            return
+        frames = list(traceback.walk_tb(error.__traceback__))
+        own = [(at, frame.f_code.co_filename) for frame, at in frames if frame.f_code.co_filename in self._users]
+        self._pass_over(error, FailedStatement(*(own[-1] if own else (line, str(self._path)))))
+
     def _note_caught(self, error: Exception, statement: Any) -> None:
         told = tell(error)
         place = f"{short_path(statement.path)}:{statement.line}"
@@ -223,12 +244,19 @@ class _Run:
 
     def _tell_the_rest(self) -> None:
         """Write what is known only at the end."""
+        from scaffold.probe.standin import pytest_report
+
         loaded = {str(getattr(module, "__file__", None) or "") for module in list(sys.modules.values())}
         self._spool.write("files", sorted({str(self._path), *(path for path in loaded if path in self._users)}))
+        if reasons := list(dict.fromkeys(pytest_report.skipped)):
+            count = len(pytest_report.skipped)
+            self._takeover.note(f"{count} test{'s were' if count > 1 else ' was'} skipped: {'; '.join(reasons)[:300]}")
         for note in self._takeover.notes:
             self._spool.write("warning", note)
         if self._request.real:
             return
+        for name, folder in self._packages.found.items():
+            self._spool.write("warning", f"{name} was imported from {folder.name}/, where it lies in the project")
         for name in self._packages.missing:
             self._spool.write("missing", name)
         if self._stand_ins.asked:

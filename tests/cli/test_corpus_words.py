@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scaffold.builds.script import PassedOver
-from scaffold.cli.corpus import _require_some, _why_none
+from scaffold.cli.corpus import FUNCTIONS, _require_some, _why_none
 from scaffold.cli.tir_diff import _next_one, _parser, given
 from scaffold.corpus.lowering import Lowered, LoweredKernel
 from scaffold.corpus.manifest import Entry, Manifest
@@ -19,7 +19,8 @@ GONE = PassedOver("script.py", 6, "AttributeError", "GONE (not found in PassConf
 
 def manifest(folder: Path) -> Manifest:
     (folder / "script.py").write_text(
-        "@tilelang.jit\ndef one(): ...\ndef two():\n    @T.prim_func\n    def main(): ...\ndef other(): ...\n"
+        "@tilelang.jit\ndef one(size, *, block=8): ...\n"
+        "def two():\n    @T.prim_func\n    def main(): ...\ndef other(): ...\n"
     )
     return Manifest((Entry("script.py", "cuda:sm_80", str(folder)),))
 
@@ -29,14 +30,15 @@ def test_script_without_a_kernel_says_why_and_which_functions_it_has(tmp_path: P
         _require_some(manifest(tmp_path), [Lowered((), passed_over=(SKIPPED,))])
     line = "passed over script.py:24 TypeError: no dtype; unknown since: size"
     assert caught.value.message == f"no kernel was compiled: {line}"
-    assert caught.value.context == {"script.py cuda:sm_80": line}
-    assert str(caught.value.hint).endswith("(one, two)")
+    assert caught.value.context["script.py cuda:sm_80"] == line
+    listed = str(caught.value.context[FUNCTIONS]).splitlines()
+    assert [item.rpartition("/")[2] for item in listed] == ["script.py::one --set size=…", "script.py::two"]
 
 
 def test_script_that_ran_to_its_end_has_nothing_to_say(tmp_path: Path) -> None:
     with pytest.raises(NothingCompiledError) as caught:
         _require_some(manifest(tmp_path), [Lowered(())])
-    assert not caught.value.context
+    assert set(caught.value.context) == {FUNCTIONS}
 
 
 def test_script_that_was_stopped_by_time_says_which_flag_raises_it(tmp_path: Path) -> None:

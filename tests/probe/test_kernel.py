@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from scaffold.probe.kernel import KernelBuildError, _from_entry, _value, import_roots
+from scaffold.probe.kernel import KernelBuildError, _from_entry, import_roots, value_of
 from scaffold.probe.protocol import KernelRequest
 
 REQUEST = KernelRequest("mine.f", "file:mine.py::f", "/x/mine.py", "f", {}, "c", {"kind": "c"})
@@ -37,7 +37,7 @@ def request(**parameters: str) -> KernelRequest:
     ],
 )
 def test_value_reads_literals_and_leaves_other_text(text: str, default: Any, value: Any) -> None:
-    assert _value(text, default) == value
+    assert value_of(text, default) == value
 
 
 def test_from_entry_calls_a_factory_with_typed_parameters() -> None:

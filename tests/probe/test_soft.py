@@ -66,7 +66,9 @@ class Softly:
             note_caught=lambda error, failed: run.passed_over.append((failed.line, f"{error}, caught")),
         )
         loops = Loops(lambda: self.counts, lambda line, _: run.cut.append(line))
-        packages = StandInPackages(users, lambda frame: copes_here(ModuleNotFoundError(), frame, files.regions))
+        packages = StandInPackages(
+            users, lambda frame: copes_here(ModuleNotFoundError(), frame, files.regions), self.folder
+        )
         code = files.compile(path.read_bytes(), str(path))
         with self._unpatched():
             files.install(Hooks(judge.failed, judge.unknown, loops.looped, loops.entered, loops.again), users)

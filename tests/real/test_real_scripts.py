@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from scaffold.builds.script import Script, ScriptRun, run_script
 from scaffold.builds.serving import ProbeServer
 from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
+from scaffold.corpus.examples.lending import lend_to_scripts
 from scaffold.kernels.target import parse_target
 from scaffold.progress import Progress
 
@@ -73,12 +75,14 @@ def runner(build: Build, server: ProbeServer, workspace: Workspace, folder: Path
         argv: tuple[str, ...] = (),
         timeout_s: float = 60,
         name: str = "script.py",
+        **asked: Any,
     ) -> ScriptRun:
         (folder / "kernels.py").write_text(KERNELS)
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(source))
-        script = Script(path, name, (folder,), argv, target, parse_target(target))
+        packages = tuple(map(Path, lend_to_scripts(workspace.cache, path)))
+        script = Script(path, name, (folder,), argv, target, parse_target(target), packages=packages, **asked)
         return run_script(
             script, build, workspace=workspace, progress=QUIET, argv=("test",), timeout_s=timeout_s, server=server
         )

@@ -70,12 +70,15 @@ def lend(wanted: frozenset[str], available: frozenset[str], python: Python, cach
     return Lent(tuple(folders.values()), frozenset(modules), refused)
 
 
-def lend_to_scripts(cache: Path) -> tuple[str, ...]:
-    """Folders of what upstream's scripts import and no build brings, to be looked in last."""
+def lend_to_scripts(cache: Path, script: Path | None = None) -> tuple[str, ...]:
+    """Folders of what scripts import and no build brings, to be looked in last; pytest where ``script`` has tests."""
     try:
-        return (str(_folder(_files("einops", _own_python()), cache)),)
+        folders = [_folder(_files("einops", _own_python()), cache)]
+        if script is not None and script.is_file() and b"test" in script.read_bytes():
+            folders += lend(frozenset(), frozenset(), _own_python(), cache).folders
     except _CannotBeLentError:
         return ()
+    return tuple(map(str, folders))
 
 
 @functools.cache

@@ -23,7 +23,11 @@ MODULE: Scope = ("<module>", 0)
 _SUPPRESSING = frozenset({"suppress", "raises", "assertRaises", "assertRaisesRegex", "assert_raises"})
 
 #: Library code that keeps what its callee raises, to raise it elsewhere or to try something else.
-_KEEPING = ("/concurrent/futures/", "/asyncio/", "/multiprocessing/pool.py", "/unittest/", "/_pytest/")
+_KEEPING = ("/concurrent/futures/", "/asyncio/", "/multiprocessing/pool.py")
+
+#: Libraries of tests, and their functions that expect an error of what they call; what a test itself raises is passed
+#: over as in a script, but for the error by which it is skipped.
+_TESTING, _EXPECTING = ("/unittest/", "/_pytest/"), frozenset({"handle", "raises"})
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,20 @@ def _dotted(node: ast.expr) -> Iterator[str]:
 def is_caught(error: Exception, frame: FrameType | None, files: dict[str, Regions], *, broadly: bool) -> bool:
     """Whether ``frame`` or a caller of it catches ``error``; by ``except Exception`` and the like only ``broadly``."""
     while frame is not None:
-        if frame.f_code.co_filename not in files and any(part in frame.f_code.co_filename for part in _KEEPING):
+        if frame.f_code.co_filename not in files and _keeps(frame, error):
             return True
         if any(_takes(region, error, frame, broadly=broadly) for region in _around(frame, files)):
             return True
         frame = frame.f_back
     return False
+
+
+def _keeps(frame: FrameType, error: Exception) -> bool:
+    """Whether a library's ``frame`` takes what the user's function that it called raises."""
+    path = frame.f_code.co_filename
+    if any(part in path for part in _TESTING):
+        return frame.f_code.co_name in _EXPECTING or type(error).__name__ == "SkipTest"
+    return any(part in path for part in _KEEPING)
 
 
 def copes_here(error: Exception, frame: FrameType, files: dict[str, Regions]) -> bool:

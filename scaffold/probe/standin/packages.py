@@ -7,10 +7,15 @@ import importlib.abc
 import importlib.machinery
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
 from scaffold.probe.standin.users_files import UsersFiles
+
+#: How many folders below its project's a package is looked for, and in which not.
+_DEEPEST = 3
+_NOT_SOURCE = ("site-packages", "build", "dist", "node_modules")
 
 #: Frames of these files stand between an import statement and a finder.
 _IMPORTING = ("<frozen importlib", importlib.__file__)
@@ -140,16 +145,34 @@ def _parts(value: Any) -> Iterator[Any]:
             yield from _parts(item)
 
 
+def _holder_of(package: str, project: Path) -> Path | None:
+    """The one folder of a project, at most so deep in it, that holds a package or a module of that name."""
+    found = []
+    for depth in range(_DEEPEST + 1):
+        for pattern in (f"{package}.py", f"{package}/*.py"):
+            paths = project.glob("*/" * depth + pattern)
+            found += [path.parents[pattern.count("/")] for path in paths if not _is_hidden(path, project)]
+        if found:
+            break
+    return found[0] if len(set(found)) == 1 else None
+
+
+def _is_hidden(path: Path, project: Path) -> bool:
+    return any(name.startswith(".") or name in _NOT_SOURCE for name in path.relative_to(project).parts)
+
+
 class StandInPackages(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Asked last: what nobody found and a file of the user's imports becomes a module of unknowns.
 
     ``does_without(frame)`` says whether the script has an answer of its own where the import in ``frame`` fails.
-    ``missing`` lists the packages that were stood in for.
+    ``missing`` lists the packages that were stood in for. One that lies in ``project``, though nothing leads to it, is
+    taken from there; ``found`` lists those with their folders.
     """
 
-    def __init__(self, users: UsersFiles, does_without: Callable[[FrameType], bool]) -> None:
-        self._users, self._does_without = users, does_without
+    def __init__(self, users: UsersFiles, does_without: Callable[[FrameType], bool], project: Path) -> None:
+        self._users, self._does_without, self._project = users, does_without, project
         self.missing: dict[str, None] = {}
+        self.found: dict[str, Path] = {}
 
     def install(self) -> None:
         sys.meta_path.append(self)
@@ -160,6 +183,11 @@ class StandInPackages(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         # A part of a package that is there is missing for a reason; the user's own modules are looked for by path.
         if top not in self.missing and (top in sys.modules or not self._asked_by_user()):
             return None
+        if top not in self.missing and (folder := _holder_of(top, self._project)) is not None:
+            self.found[top] = folder
+            sys.path.append(str(folder))
+            self._users.add(str(folder))
+            return importlib.machinery.PathFinder.find_spec(name)
         self.missing[top] = None
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 

@@ -56,7 +56,7 @@ class PassingOver:
 
     def failed(self, error: Exception, line: int, path: str) -> bool:
         """Whether ``error`` must rise; noted if not, or if nothing stops it before the end of the script."""
-        if getattr(error, _NOTED, False):
+        if is_noted(error):
             return True
         frame = sys._getframe(1)
         missing = missing_from_api(error, lambda: self._called(error, frame, line, path))
@@ -130,7 +130,7 @@ class PassingOver:
         """Whether TileLang raised ``error`` over a kernel, or has not what a statement asks for."""
         return (
             isinstance(error, UnknownArgumentError)
-            or getattr(error, _NOTED, False)
+            or is_noted(error)
             or any(self._is_of_compiler(entry.tb_frame) for entry in _entries(error.__traceback__))
         )
 
@@ -154,6 +154,11 @@ class PassingOver:
                 if (origin := origin_of(value)) is not None:
                     return origin
         return None
+
+
+def is_noted(error: BaseException) -> bool:
+    """Whether ``error`` was taken down already, by the statement that raised it."""
+    return bool(getattr(error, _NOTED, False))
 
 
 def _is_own(frame: FrameType) -> bool:

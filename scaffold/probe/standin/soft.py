@@ -87,14 +87,14 @@ class SoftFiles:
         ):
             setattr(builtins, name, hook)
         loader: Any = importlib.machinery.SourceFileLoader
-        original = loader.source_to_code
+        original = loader.get_code
 
-        def source_to_code(own: Any, data: Any, path: Any, *args: Any, **options: Any) -> Any:
-            if isinstance(data, bytes) and path in users:
-                return self.compile(data, str(path))
-            return original(own, data, path, *args, **options)
+        # Not ``source_to_code``: Python takes what it has compiled before, where that is kept beside the file.
+        def get_code(own: Any, fullname: str) -> Any:
+            path = own.get_filename(fullname)
+            return self.compile(own.get_data(path), path) if path in users else original(own, fullname)
 
-        loader.source_to_code = source_to_code
+        loader.get_code = get_code
 
 
 class _Softener:

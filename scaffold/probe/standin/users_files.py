@@ -16,6 +16,10 @@ class UsersFiles:
         self._roots = tuple(root.rstrip(os.sep) + os.sep for root in roots)
         self._not = tuple({f"{root}{os.sep}" for root in (package, sys.prefix, sys.base_prefix)} - set(self._roots))
 
+    def add(self, root: str) -> None:
+        """What lies below ``root`` is the user's too."""
+        self._roots = (*self._roots, root.rstrip(os.sep) + os.sep)
+
     def __contains__(self, path: object) -> bool:
         text = str(path)
         return (
