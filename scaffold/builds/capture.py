@@ -184,6 +184,7 @@ def _assemble(
         artifacts=tuple(artifacts),
         warnings=tuple(spool.warnings),
         failure=failure,
+        compiler_options=tuple(spool.source.get("compiler_options", ())) if spool.source else (),
     )
     return trace, spool.texts
 
@@ -206,6 +207,7 @@ def with_machine_code(captured: Captured, build: Build, *, workspace: Workspace,
             file.text(source.digest),
             arch=arch,
             include_dirs=captured.include_dirs,
+            options=trace.compiler_options,
             pass_configs=trace.kernel.pass_configs,
             headers_key="".join(library.sha256 for library in trace.build.libraries),
             toolchain=find_toolchain(Path(build.python)),

@@ -1,7 +1,8 @@
 """From generated CUDA source to PTX, SASS and resources, with the nvcc at hand.
 
-The options are those TileLang itself passes (``tilelang/cuda/backend.py`` of 0.1.15: ``-O3 -std=c++20``, its two
-include folders, ``--use_fast_math`` and further flags by pass config), so the machine code is the one that would run.
+The options are those that the build itself passes to nvcc, as it was asked for them
+(:mod:`scaffold.probe.compiler_options`), so the machine code is the one that would run. Of a build that cannot be asked
+they are those of ``tilelang/cuda/backend.py`` of 0.1.15: ``-O3 -std=c++20`` and further flags by pass config.
 Results are kept by content: the same source, compiler and options are compiled once.
 """
 
@@ -78,13 +79,14 @@ def compile_cuda(
     *,
     arch: str,
     include_dirs: Sequence[str],
+    options: Sequence[str] = (),
     pass_configs: Mapping[str, Scalar],
     headers_key: str,
     toolchain: Toolchain,
     workspace: Workspace,
     progress: Progress,
 ) -> MachineCode:
-    """Compile ``source`` for ``arch`` (``sm_90a``).
+    """Compile ``source`` for ``arch`` (``sm_90a``) with ``options``; without any, with TileLang's defaults.
 
     ``headers_key`` stands for the content of ``include_dirs`` in the key of the cache: the hash of the library they
     came with. TileLang's own headers are looked at besides: to edit them changes no library.
@@ -93,7 +95,7 @@ def compile_cuda(
         return MachineCode(
             missing="no nvcc on PATH or in pip's packages; pip install nvidia-cuda-nvcc nvidia-cuda-cccl"
         )
-    options = _options(arch, include_dirs, pass_configs)
+    options = ["-w", *(options or _default_options(arch, pass_configs)), *(f"-I{folder}" for folder in include_dirs)]
     headers = [headers_key, *_templates(include_dirs, workspace)]
     key = _key(source, [*options, *headers, _stamp(toolchain.nvcc), _stamp(toolchain.nvdisasm)])
     cached = workspace.cache / "machine-code" / f"{key}.json"
@@ -117,10 +119,9 @@ def _templates(include_dirs: Sequence[str], workspace: Workspace) -> list[str]:
     return found
 
 
-def _options(arch: str, include_dirs: Sequence[str], pass_configs: Mapping[str, Scalar]) -> list[str]:
+def _default_options(arch: str, pass_configs: Mapping[str, Scalar]) -> list[str]:
     number = arch.removeprefix("sm_")
-    options = ["-O3", "-std=c++20", "-w", "-gencode", f"arch=compute_{number},code=sm_{number}"]
-    options += [f"-I{folder}" for folder in include_dirs]
+    options = ["-O3", "-std=c++20", "-gencode", f"arch=compute_{number},code=sm_{number}"]
     if pass_configs.get("tl.enable_fast_math"):
         options.append("--use_fast_math")
     if "tl.ptxas_register_usage_level" in pass_configs:

@@ -40,7 +40,7 @@ from scaffold.trace.model import TraceFile
 from scaffold.trace.store import SUFFIX, read_trace, write_trace
 
 #: Raise it when what is kept, or how it is made, changes.
-_CACHE_VERSION = 4
+_CACHE_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -320,10 +320,12 @@ def _failure(file: TraceFile) -> str:
 
 def lowering_digest(file: TraceFile) -> str:
     """Equal for two lowerings that came to the same after every pass, whatever build did it."""
-    source = file.trace.artifact("source")
+    source, host = file.trace.artifact("source"), file.trace.artifact("host-module")
     words = (
         [(record.shown_name, record.depth, record.before, record.after) for record in file.trace.passes],
         source.digest if source else None,
+        host.digest if host else None,
+        file.trace.compiler_options,
         (file.trace.failure.stage, file.trace.failure.message) if file.trace.failure else None,
     )
     return hashlib.sha256(repr(words).encode()).hexdigest()

@@ -23,6 +23,7 @@ _WHOLE_LINE = re.compile(
     r"\s*(?:T\.(?:func_attr|s?block_attr|reads|writes|attr)\(|\w+ = T\.(?:Buffer|decl_buffer)\(.*\bdata=|# |\Z)"
 )
 _SCOPE = re.compile(r"\s*with T\.attr\((?P<node>[^,]*), .*\):\Z")
+_SERIAL = re.compile(r"(?P<head>\s*for \w+ in )T\.serial\(")
 _STATEMENT = re.compile(r"\s*T\.attr\((?P<node>[^,]*), .*\)\Z")
 _DECLARED = re.compile(r"\s*(?P<name>\w+) = T\.\w+\(\)\Z")
 
@@ -87,7 +88,9 @@ def _plain(line: str) -> str:
         at = _end(tokens, start)
         pieces.append(line[kept_from : tokens[start - 1].start])
         kept_from = tokens[at].start if at < len(tokens) else len(line)
-    return "".join([*pieces, line[kept_from:]])
+    plain = "".join([*pieces, line[kept_from:]])
+    # The printer writes a serial loop that says nothing of itself in Python's own words.
+    return _SERIAL.sub(r"\g<head>range(", plain)
 
 
 def _annotation(line: str, tokens: Sequence[Token], at: int) -> int | None:

@@ -9,6 +9,8 @@ from scaffold.diff.equality import Tier
 from scaffold.diff.finding import telling_lines
 from scaffold.diff.lineage import Key
 from scaffold.diff.model import Generated, PassComparison
+from scaffold.diff.shown import state_hunks
+from scaffold.diff.state import State
 from scaffold.diff.text import Hunk
 from scaffold.trace.model import Trace, TraceFile
 
@@ -20,13 +22,14 @@ def what_is_generated(
     files: tuple[TraceFile, TraceFile],
     rows: Sequence[PassComparison],
     source: tuple[Tier | None, Sequence[Hunk]],
-    tier_of: Callable[[Key], Tier],
+    state_of: Callable[[Key], State],
 ) -> Generated:
-    """Judge what is generated; ``source`` says how equal the sources are, ``tier_of`` how equal two modules are."""
+    """Judge what is generated; ``source`` says how equal the sources are, ``state_of`` how equal two modules are."""
     baseline, candidate = (file.trace for file in files)
     tier, hunks = source
     same_after = _same_after(rows)
-    by_code_generator = tier is Tier.DIFFERENT and _given(baseline, candidate, rows, tier_of) is not Tier.DIFFERENT
+    by_code_generator = tier is Tier.DIFFERENT and _given(baseline, candidate, rows, state_of) is not Tier.DIFFERENT
+    host = _host(baseline, candidate, rows, state_of)
     only_on, rejection = compiled_only_on(baseline, candidate)
     return Generated(
         by_code_generator=by_code_generator,
@@ -35,7 +38,22 @@ def what_is_generated(
         compiles_only_on=only_on,
         rejection=rejection,
         machine_code_differs=tier is Tier.BYTES and bool(machine_code_differs(baseline, candidate)),
+        host_differs=host is not None,
+        host_lines=telling_lines(state_hunks(host, None, context=3)[0]) if host is not None else (None, None),
     )
+
+
+def _host(
+    baseline: Trace, candidate: Trace, rows: Sequence[PassComparison], state_of: Callable[[Key], State]
+) -> State | None:
+    """The host's modules, where they differ and no pass made that; ``None`` else."""
+    ours, theirs = (trace.artifact("host-module") for trace in (baseline, candidate))
+    if ours is None or theirs is None or not ours.digest or not theirs.digest:
+        return None
+    if any(row.tier_after is Tier.DIFFERENT for row in rows):
+        return None
+    state = state_of((ours.digest, theirs.digest))
+    return state if state.tier is Tier.DIFFERENT else None
 
 
 def rejection_by_nvcc(trace: Trace) -> str:
@@ -69,11 +87,17 @@ def compiled_only_on(baseline: Trace, candidate: Trace) -> tuple[Literal["", "ba
     return "", ""
 
 
-def _given(baseline: Trace, candidate: Trace, rows: Sequence[PassComparison], tier_of: Callable[[Key], Tier]) -> Tier:
-    """How equal the modules are that the code generator was given."""
+def _given(baseline: Trace, candidate: Trace, rows: Sequence[PassComparison], state_of: Callable[[Key], State]) -> Tier:
+    """How equal the modules are that the code generator was given: the device's, after its own passes."""
     given, other = (trace.artifact("device-module") for trace in (baseline, candidate))
     if given is not None and other is not None and given.digest and other.digest:
-        return tier_of((given.digest, other.digest))
+        ours, theirs = given.digest, other.digest
+        for row in rows:
+            if row.baseline is not None and row.baseline.record.before == ours:
+                ours = row.baseline.record.after or ours
+            if row.candidate is not None and row.candidate.record.before == theirs:
+                theirs = row.candidate.record.after or theirs
+        return state_of((ours, theirs)).tier
     return rows[-1].tier_after if rows else Tier.DIFFERENT
 
 

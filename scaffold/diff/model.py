@@ -180,7 +180,8 @@ class Generated:
     row after which the modules are the same up to the end, -1 where they always were, ``None`` where they are not.
     ``lines``: a line of the sources that differs. ``compiles_only_on``: the side whose source nvcc takes, where it
     does not take the other's, and ``rejection`` what it says of that; empty where it takes both, or none.
-    ``machine_code_differs``: the same source came to other machine code.
+    ``machine_code_differs``: the same source came to other machine code. ``host_differs``: the host's modules differ
+    though the last passes left them the same, ``host_lines`` a line of them that does.
     """
 
     by_code_generator: bool = False
@@ -189,6 +190,8 @@ class Generated:
     compiles_only_on: Literal["", "baseline", "candidate"] = ""
     rejection: str = ""
     machine_code_differs: bool = False
+    host_differs: bool = False
+    host_lines: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass(frozen=True)

@@ -81,9 +81,11 @@ class Comparison:
             effect_lines=sum(row.effect_lines for row in both),
             printed_lines=sum(row.printed_lines for row in both),
             generated=what_is_generated(
-                (self._baseline, self._candidate), comparisons, (source_tier, hunks), lambda key: self._state(key).tier
+                (self._baseline, self._candidate), comparisons, (source_tier, hunks), self._state
             ),
         )
+        if found.generated.host_differs:
+            found = replace(found, weakest=Tier.DIFFERENT)
         return replace(found, cause=self._cause(found, place))
 
     def _cause(self, found: TwoSides, place: Place) -> Finding | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scaffold.probe.compiler_options import compiler_options
 from scaffold.probe.failure import fail
 from scaffold.probe.recorder import Recorder, copy_module, instrument
 from scaffold.probe.spool import SpoolWriter
@@ -63,7 +64,9 @@ def record_lowering(
     for kind, ticket in tickets.items():
         spool.write("module", {"kind": kind, "digest": recorder.digest(ticket)})
     if source is not None:
-        spool.write("source", {"digest": spool.text(source), "include_dirs": include_dirs(tilelang)})
+        options = compiler_options(source, target, configs) if str(target.kind) == "cuda" else []
+        written = {"digest": spool.text(source), "include_dirs": include_dirs(tilelang), "compiler_options": options}
+        spool.write("source", written)
     return Lowered(artifact, error)
 
 

@@ -9,6 +9,9 @@ from scaffold.diff.equality import Tier
 from scaffold.diff.model import Degree, Finding, PassComparison, Status, TwoSides
 from scaffold.trace.model import Trace
 
+#: Passes of one side that are named.
+_MOST_NAMED = 3
+
 #: A layout that is written out below its module, by its name or what it is.
 _LAYOUT = re.compile(r"\b\w+#[0-9a-f]{8}\b")
 
@@ -25,6 +28,8 @@ def headline_of(result: TwoSides, finding: Finding) -> str:
             words += f"; {later} acts on it{_in(consequence)}"
         else:
             words = f"{_decides(result, cause)}; {later} {_makes_of(cause)}{_in(consequence)}"
+    elif (earlier := _introduced_before(result, finding)) is not None:
+        words = f"{_decides(result, earlier)}; {_who(result, row)} is the first in {kind}"
     if result.inputs_degree is Degree.SHAPE and not result.inputs_gone_after and finding.lasts:
         words = f"the inputs differ in shape already; {_who(result, row)} is the first pass to add to that"
     if failed_on := _failed_on(row):
@@ -91,10 +96,24 @@ def compiled_on_one_side(result: TwoSides, baseline: Trace, candidate: Trace) ->
 
 def outside_the_source(baseline: Trace, candidate: Trace) -> str:
     """What else decides the machine code of a source: headers alone where the same options are passed to nvcc."""
+    if given := other_options(baseline, candidate):
+        return f"the compiler options ({given})"
+    if baseline.compiler_options and candidate.compiler_options:
+        return "the headers (src/tl_templates)"
     options = [(trace.kernel.target, dict(trace.kernel.pass_configs)) for trace in (baseline, candidate)]
     if options[0] != options[1]:
         return "headers or compiler options" if baseline.build != candidate.build else "compiler options"
     return "the headers (src/tl_templates)"
+
+
+def other_options(baseline: Trace, candidate: Trace) -> str:
+    """Which options for nvcc the sides do not share, as both builds pass them; empty where they share all."""
+    ours, theirs = baseline.compiler_options, candidate.compiler_options
+    if not ours or not theirs or baseline.kernel.target != candidate.kernel.target:
+        return ""
+    sides = (("baseline", ours, theirs), ("candidate", theirs, ours))
+    only = ((label, [word for word in own if word not in other]) for label, own, other in sides)
+    return "; ".join(f"only on the {label}: {' '.join(words)}" for label, words in only if words)
 
 
 def _arguments(row: PassComparison) -> str:
@@ -103,10 +122,15 @@ def _arguments(row: PassComparison) -> str:
 
 def before_it(result: TwoSides, finding: Finding) -> list[str]:
     """What was introduced before the pass that is named, in less than shape."""
-    other = result.introduced
-    if other is None or (other.position or 0) >= (finding.position or 0):
+    other = _introduced_before(result, finding)
+    if other is None:
         return []
     return [f"before it, in {other.degree.value} only: {other.pass_name} (pass {(other.position or 0) + 1})"]
+
+
+def _introduced_before(result: TwoSides, finding: Finding) -> Finding | None:
+    other = result.introduced
+    return None if other is None or (other.position or 0) >= (finding.position or 0) else other
 
 
 def in_its_place(result: TwoSides, finding: Finding) -> list[str]:
@@ -157,5 +181,7 @@ def pass_lists(result: TwoSides) -> list[str]:
 
 
 def _doing(rows: list[PassComparison]) -> str:
-    count = sum(row.effect.changed for row in rows)
-    return f" ({count} of them change{'s' if count == 1 else ''} something)" if count else " (changing nothing)"
+    doing = list(dict.fromkeys(row.name for row in rows if row.effect.changed))
+    more = f" and {len(doing) - _MOST_NAMED} more" if len(doing) > _MOST_NAMED else ""
+    changing = f"{', '.join(doing[:_MOST_NAMED])}{more} change{'s' if len(doing) == 1 else ''} something"
+    return f" ({changing})" if doing else " (changing nothing)"

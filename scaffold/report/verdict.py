@@ -16,6 +16,7 @@ from scaffold.report.headline import (
     headline_of,
     in_its_place,
     inputs_after,
+    other_options,
     outside_the_source,
     pass_lists,
 )
@@ -106,7 +107,9 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
             headline = f"identical at every pass, but the machine code differs: {why}"
             return Verdict("differs", headline, tuple(_machine_code_lines(baseline, candidate)))
         headline = f"identical at every pass ({count} passes, and the generated source)"
-        return Verdict("identical", headline, (*_found_same(result), *pass_lists(result)))
+        given = other_options(baseline, candidate)
+        told = (f"nvcc is called with other options: {given}",) if given else ()
+        return Verdict("identical", headline, (*told, *_found_same(result), *pass_lists(result)))
     if not result.finding:
         first = next((row for row in result.passes if row.tier_after is result.weakest), None)
         renamed = first.names if first else ()
@@ -119,6 +122,7 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     details: list[str] = []
     if result.inputs is Tier.DIFFERENT:
         details.append(f"the inputs differ: {_input_difference(result, baseline, candidate)}{inputs_after(result)}")
+    details += _pair_lines(*result.generated.host_lines)
     if result.generated.by_code_generator:
         headline = code_generator_of(result)
         details += _pair_lines(*result.generated.lines)
@@ -180,6 +184,8 @@ def _percent(share: float) -> str:
 
 def _no_pass(result: TwoSides, failures: Sequence[str]) -> str:
     """Why the sides differ although no pass introduces anything."""
+    if result.generated.host_differs:
+        return "no pass introduces a difference; the host modules differ"
     if result.inputs is Tier.DIFFERENT:
         return "the sides differ as their inputs do; no pass adds to it"
     if failures:

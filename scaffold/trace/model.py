@@ -146,7 +146,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class Trace:
-    """A recorded lowering. ``texts`` of every digest in it are kept beside it (see :class:`TraceFile`)."""
+    """A recorded lowering. ``texts`` of every digest in it are kept beside it (see :class:`TraceFile`).
+
+    ``compiler_options`` are those that the build passes to nvcc with the generated source, without folders of headers;
+    empty where it passes none, or cannot be asked.
+    """
 
     schema_version: int
     kernel: KernelIdentity
@@ -157,6 +161,7 @@ class Trace:
     resources: tuple[FunctionResources, ...] = ()
     warnings: tuple[str, ...] = ()
     failure: Failure | None = None
+    compiler_options: tuple[str, ...] = ()
 
     def artifact(self, kind: ArtifactKind) -> Artifact | None:
         return next((artifact for artifact in self.artifacts if artifact.kind == kind), None)
