@@ -76,6 +76,8 @@ def _is_annotated(lines: Sequence[str], at: int) -> bool:
 @lru_cache(maxsize=65536)
 def _plain(line: str) -> str:
     """A line without its annotating arguments."""
+    # The printer writes a serial loop that says nothing of itself in Python's own words.
+    line = _SERIAL.sub(r"\g<head>range(", line)
     if not KEYWORD_ARGUMENT.search(line):
         return line
     tokens = [token for token in tokens_of(line) if token.kind != "comment"]
@@ -88,9 +90,7 @@ def _plain(line: str) -> str:
         at = _end(tokens, start)
         pieces.append(line[kept_from : tokens[start - 1].start])
         kept_from = tokens[at].start if at < len(tokens) else len(line)
-    plain = "".join([*pieces, line[kept_from:]])
-    # The printer writes a serial loop that says nothing of itself in Python's own words.
-    return _SERIAL.sub(r"\g<head>range(", plain)
+    return "".join([*pieces, line[kept_from:]])
 
 
 def _annotation(line: str, tokens: Sequence[Token], at: int) -> int | None:

@@ -8,7 +8,7 @@ from typing import Literal
 from scaffold.diff.equality import Tier
 from scaffold.diff.finding import telling_lines
 from scaffold.diff.lineage import Key
-from scaffold.diff.model import Generated, PassComparison
+from scaffold.diff.model import Generated, PassComparison, PassEffect
 from scaffold.diff.shown import state_hunks
 from scaffold.diff.state import State
 from scaffold.diff.text import Hunk
@@ -91,14 +91,19 @@ def _given(baseline: Trace, candidate: Trace, rows: Sequence[PassComparison], st
     """How equal the modules are that the code generator was given: the device's, after its own passes."""
     given, other = (trace.artifact("device-module") for trace in (baseline, candidate))
     if given is not None and other is not None and given.digest and other.digest:
-        ours, theirs = given.digest, other.digest
-        for row in rows:
-            if row.baseline is not None and row.baseline.record.before == ours:
-                ours = row.baseline.record.after or ours
-            if row.candidate is not None and row.candidate.record.before == theirs:
-                theirs = row.candidate.record.after or theirs
-        return state_of((ours, theirs)).tier
+        sides = [row.baseline for row in rows], [row.candidate for row in rows]
+        return state_of((_at_last(given.digest, sides[0]), _at_last(other.digest, sides[1]))).tier
     return rows[-1].tier_after if rows else Tier.DIFFERENT
+
+
+def _at_last(digest: str, effects: Sequence[PassEffect | None]) -> str:
+    """What passes made of the module of ``digest`` after one had split it off: a later one may be of the host's."""
+    split_off = False
+    for record in (effect.record for effect in effects if effect is not None):
+        if split_off and record.before == digest:
+            digest = record.after or digest
+        split_off = split_off or record.after == digest
+    return digest
 
 
 def _same_after(rows: Sequence[PassComparison]) -> int | None:

@@ -28,7 +28,7 @@ def headline_of(result: TwoSides, finding: Finding) -> str:
             words += f"; {later} acts on it{_in(consequence)}"
         else:
             words = f"{_decides(result, cause)}; {later} {_makes_of(cause)}{_in(consequence)}"
-    elif (earlier := _introduced_before(result, finding)) is not None:
+    elif (earlier := _introduced_before(result, finding)) is not None and _is_decision(earlier):
         words = f"{_decides(result, earlier)}; {_who(result, row)} is the first in {kind}"
     if result.inputs_degree is Degree.SHAPE and not result.inputs_gone_after and finding.lasts:
         words = f"the inputs differ in shape already; {_who(result, row)} is the first pass to add to that"
@@ -44,6 +44,11 @@ def _decides(result: TwoSides, cause: Finding) -> str:
     if _is_of_layout(cause):
         return f"{_who(result, row)} decides another layout"
     return f"{_who(result, row)} is the first pass to introduce a difference of {cause.degree.value}"
+
+
+def _is_decision(finding: Finding) -> bool:
+    """Whether later passes act on what differs, beyond a number that they hand on."""
+    return finding.degree is Degree.ANNOTATIONS or _is_of_layout(finding)
 
 
 def _makes_of(cause: Finding) -> str:

@@ -84,3 +84,10 @@ def test_compare_a_statement_more_is_of_shape_whatever_is_annotated_beside_it() 
     result = compare(trace_of(LOOP, ("tl.Note", LOOP)), trace_of(LOOP, ("tl.Note", other)))
     assert result.reshaped is not None
     assert result.reshaped.candidate_line == "C[8] = 0", "the statement is told, not the annotation above it"
+
+
+def test_serial_loop_without_annotations_is_a_plain_range() -> None:
+    """The printer writes ``range`` only where a loop says nothing of itself."""
+    plain = without_annotations(["for k in range(2):", "    A[k] = 1"])
+    assert without_annotations(['for k in T.serial(2, annotations={"x": 1}):', "    A[k] = 1"]) == plain
+    assert without_annotations(["for k in T.unroll(2):", "    A[k] = 1"]) != plain

@@ -10,6 +10,7 @@ from traces import module, trace_of
 from scaffold.diff.change import Outcome, change_of, compiled_on_one_side
 from scaffold.diff.equality import Tier
 from scaffold.diff.two_sides import compare
+from scaffold.report.verdict import two_verdict
 from scaffold.trace.model import Artifact, TraceFile, text_digest
 
 START = module("C[9] = 0")
@@ -90,3 +91,52 @@ def test_other_machine_code_of_the_same_source_is_seen_though_passes_differ() ->
     result = compare(one, other)
     assert result.source_tier is Tier.BYTES
     assert result.generated.machine_code_differs
+
+
+def test_pass_that_the_device_module_alone_goes_through_is_not_the_code_generator() -> None:
+    """Behind the split each half goes its own way: what the code generator is given is the end of the device's."""
+
+    def split(*behind: tuple[str, str]) -> TraceFile:
+        file = trace_of(START, ("tirx.Filter", LOOP), *behind, source=SOURCE.replace("1", str(len(behind))))
+        return with_artifacts(file, Artifact("device-module", "device-module", text_digest(LOOP)))
+
+    hoisted = split(("tl.Hoist", LOOP.replace("+ 1", "+ x")))
+    result = compare(hoisted, split())
+    assert not result.generated.by_code_generator
+    assert result.telling is not None
+    assert result.telling.pass_name == "tl.Hoist"
+    assert compare(split(("tl.Quiet", LOOP)), split()).generated.by_code_generator
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_host_modules_that_no_pass_made_different_are_a_finding(exchanged: bool) -> None:
+    def hosted(text: str) -> TraceFile:
+        file = with_artifacts(
+            trace_of(START, ("tl.Lower", LOOP)), Artifact("host-module", "host-module", text_digest(text))
+        )
+        return replace(file, texts={**file.texts, text_digest(text): text})
+
+    one, other = hosted(START), hosted(START.replace("= 0", "= 1"))
+    result = compare(*((other, one) if exchanged else (one, other)))
+    assert result.lowering_differs
+    assert result.telling is None
+    assert result.generated.host_lines == (("C[9] = 1", "C[9] = 0") if exchanged else ("C[9] = 0", "C[9] = 1"))
+    assert two_verdict((one, other), result).headline == "no pass introduces a difference; the host modules differ"
+    assert not compare(one, one).generated.host_differs
+
+
+def test_options_that_a_build_alone_gives_nvcc_are_named() -> None:
+    def with_options(ptx: str, *options: str) -> TraceFile:
+        file = compiled(trace_of(START, ("tl.Lower", LOOP)), ptx)
+        return replace(file, trace=replace(file.trace, compiler_options=("-O3", *options)))
+
+    plain, fast = with_options("mul", "-DA"), with_options("fma", "--use_fast_math")
+    verdict = two_verdict((plain, fast), compare(plain, fast))
+    assert verdict.outcome == "differs"
+    assert "only on the baseline: -DA; only on the candidate: --use_fast_math" in verdict.headline
+    same = with_options("mul", "--use_fast_math")
+    verdict = two_verdict((plain, same), compare(plain, same))
+    assert verdict.outcome == "identical"
+    assert any("--use_fast_math" in line for line in verdict.details)
+    headers = with_options("fma", "-DA")
+    assert "headers" in two_verdict((plain, headers), compare(plain, headers)).headline

@@ -56,7 +56,7 @@ def test_two_sides_verdict_of_a_pass_that_one_side_runs_shows_what_it_does(side:
         verdict.headline == f"tl.Sync, which only the {side} runs, is the first pass to introduce a difference of shape"
     )
     assert verdict.details[1:3] == ("before: (not there)", f"after:  {SYNC}")
-    assert f"passes: 1 only on the {side} (1 of them changes something)" in verdict.details
+    assert f"passes: 1 only on the {side} (tl.Sync changes something)" in verdict.details
 
 
 def test_two_sides_verdict_says_what_the_other_side_runs_in_the_place_of_a_pass() -> None:
@@ -428,3 +428,14 @@ def test_a_side_names_the_commit_of_a_build_from_source(attested: dict[str, str]
     trace = replace(file.trace, build=replace(file.trace.build, tilelang_version="0.1.15", attested=attested))
     report = report_one_side(replace(file, trace=trace), effects_of(file), next_command="next")
     assert report.sides[0].tilelang_version == shown
+
+
+def test_two_sides_verdict_names_the_annotation_before_what_a_later_pass_makes_of_it() -> None:
+    noted = module('for k in T.serial(4, annotations={"unroll": 1}):', "    C[k] = A[k] + 1")
+    plain = module("for k in T.serial(4):", "    C[k] = A[k] + 1")
+    split = module("for k in T.serial(2):", "    C[k] = A[k] + 1", "C[3] = A[3] + 1")
+    files = (
+        trace_of(START, ("tl.Note", plain), ("tl.Split", plain)),
+        trace_of(START, ("tl.Note", noted), ("tl.Split", split)),
+    )
+    assert two_sided(*files).verdict.headline.startswith("the generated source is the same; tl.Note ")
