@@ -32,7 +32,8 @@ class Watch:
 
         self._makers = Makers()
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Something worth telling at the end, once."""
         self.notes[text] = None
 
     @property
