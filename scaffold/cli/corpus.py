@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -45,6 +46,8 @@ _FILE_WIDTH = 120
 #: Under this name functions are listed where nothing was compiled, so many of them.
 FUNCTIONS = "functions that look like one"
 _MOST_FUNCTIONS = 12
+#: Notes that may say why nothing was compiled.
+_TELLING = re.compile(r": the script caught it\Z|\A\d+ tests? (?:was|were) skipped")
 
 #: The options that were given, as words, but for those that are named: the next command repeats them.
 Given = Callable[..., list[str]]
@@ -215,8 +218,9 @@ def _why_by_script(entries: Sequence[tuple[Entry, Lowered]]) -> dict[str, str]:
     """Why each script gave nothing, a line each reason; empty where all ran to their end as they should."""
     found: dict[str, str] = {}
     for entry, lowered in entries:
-        caught = [note for note in lowered.notes if note.endswith(": the script caught it")]
-        lines = (*lowered.reasons, *(item.shown for item in _skipped(lowered.skipped)), *caught)
+        noted = [note for note in lowered.notes if _TELLING.search(note)]
+        missing = [f"{name} is not installed, and nothing in the project is called so" for name in lowered.missing]
+        lines = (*lowered.reasons, *(item.shown for item in _skipped(lowered.skipped)), *noted, *missing)
         if lines:
             found[f"{entry.shown} {entry.target}"] = "\n".join(lines)
     return found
@@ -241,7 +245,9 @@ def _skipped(items: Sequence[PassedOver]) -> tuple[SkippedStatement, ...]:
 def _as_lowered(entry: ComparedEntry) -> Lowered:
     """What both sides of an entry without a kernel came to."""
     missed = dict.fromkeys(filter(None, (entry.missed_baseline, entry.missed_candidate)))
-    return Lowered((), not_built=tuple(missed), passed_over=entry.skipped, notes=entry.notes)
+    return Lowered(
+        (), not_built=tuple(missed), passed_over=entry.skipped, missing=entry.missing_packages, notes=entry.notes
+    )
 
 
 def _compared(

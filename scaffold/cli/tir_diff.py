@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from scaffold.cli.comparing import compare_sides
 from scaffold.cli.corpus import FUNCTIONS, ScriptGaps, run_many
@@ -50,7 +51,7 @@ from scaffold.errors import (
     UnknownPassError,
     UsageError,
 )
-from scaffold.kernels.resolve import is_run_on_stand_ins
+from scaffold.kernels.resolve import functions_of, is_run_on_stand_ins
 from scaffold.kernels.spec import Settings, parse_spec
 from scaffold.kernels.target import shared_limit
 from scaffold.probe.kernel import CompilesItselfError
@@ -144,6 +145,8 @@ def _are_many(namespace: argparse.Namespace) -> bool:
 def _only_function(namespace: argparse.Namespace, nothing: NothingCompiledError) -> str:
     """``file.py::name`` of the one function of the file that looks like a kernel; raises ``nothing`` without one."""
     path = namespace.kernels[0]
+    if len(functions_of(Path(path))) > 1:
+        raise nothing
     try:
         side = plan(path, settings_of(namespace))
     except ScaffoldError:

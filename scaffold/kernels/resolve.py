@@ -117,14 +117,30 @@ def is_run_on_stand_ins(name: str) -> bool:
 
 
 def functions_of(path: Path) -> list[str]:
-    """The functions of a file that could be named as kernels, with what they need; none where it cannot be read."""
+    """What of a file could be named: functions that make kernels, and classes with a ``forward``, with what they need.
+
+    Nothing where it cannot be read.
+    """
     try:
         tree = ast.parse(python_of(path))
         names = _candidates(tree)
         functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in names]
-        return [" ".join([node.name, *(f"--set {name}=…" for name in _required(node))]) for node in functions]
+        made = [" ".join([node.name, *(f"--set {name}=…" for name in _required(node))]) for node in functions]
+        return [*made, *_modules(tree)]
     except (OSError, SyntaxError, ValueError):
         return []
+
+
+def _modules(tree: ast.Module) -> list[str]:
+    """Classes that are called by their ``forward``, each with what that is given."""
+    found = []
+    for node in tree.body:
+        methods = {item.name: item for item in getattr(node, "body", ()) if isinstance(item, ast.FunctionDef)}
+        if isinstance(node, ast.ClassDef) and "forward" in methods:
+            given = [f"--input {name}" for name in _required(methods["forward"])[1:]]
+            made = [f"--init {name}" for name in _required(methods["__init__"])[1:]] if "__init__" in methods else []
+            found.append(" ".join([node.name, *made, *given]))
+    return found
 
 
 def _required(function: ast.FunctionDef) -> list[str]:

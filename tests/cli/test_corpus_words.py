@@ -21,6 +21,7 @@ def manifest(folder: Path) -> Manifest:
     (folder / "script.py").write_text(
         "@tilelang.jit\ndef one(size, *, block=8): ...\n"
         "def two():\n    @T.prim_func\n    def main(): ...\ndef other(): ...\n"
+        "class Net:\n    def __init__(self, width): ...\n    def forward(self, x, y=1): ...\n"
     )
     return Manifest((Entry("script.py", "cuda:sm_80", str(folder)),))
 
@@ -32,7 +33,8 @@ def test_script_without_a_kernel_says_why_and_which_functions_it_has(tmp_path: P
     assert caught.value.message == f"no kernel was compiled: {line}"
     assert caught.value.context["script.py cuda:sm_80"] == line
     listed = str(caught.value.context[FUNCTIONS]).splitlines()
-    assert [item.rpartition("/")[2] for item in listed] == ["script.py::one --set size=…", "script.py::two"]
+    names = ["script.py::one --set size=…", "script.py::two", "script.py::Net --init width --input x"]
+    assert [item.rpartition("/")[2] for item in listed] == names
 
 
 def test_script_that_ran_to_its_end_has_nothing_to_say(tmp_path: Path) -> None:
@@ -73,3 +75,12 @@ def test_next_command_repeats_all_that_decides_what_is_compiled() -> None:
         assert getattr(again, name) == getattr(namespace, name)
     assert not {"--json", "--all", "--quiet"} & set(words)
     assert "--script-args='--n 3'" in _next_one(namespace) or "'--script-args=--n 3'" in _next_one(namespace)
+
+
+def test_what_is_missing_and_tests_that_are_skipped_are_reasons(tmp_path: Path) -> None:
+    lowered = Lowered((), notes=("2 tests were skipped: no GPU", "a loop was cut short"), missing=("kernels",))
+    with pytest.raises(NothingCompiledError) as caught:
+        _require_some(manifest(tmp_path), [lowered])
+    assert caught.value.message.endswith("2 tests were skipped: no GPU")
+    assert "kernels is not installed" in str(caught.value.context["script.py cuda:sm_80"])
+    assert "cut short" not in str(caught.value.context)
