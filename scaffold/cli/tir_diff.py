@@ -54,7 +54,7 @@ from scaffold.errors import (
 from scaffold.kernels.resolve import functions_of, is_run_on_stand_ins
 from scaffold.kernels.spec import Settings, parse_spec
 from scaffold.kernels.target import shared_limit
-from scaffold.probe.kernel import CompilesItselfError
+from scaffold.probe.kernel import KernelBuildError
 from scaffold.progress import Progress
 from scaffold.report.build import report_one_side, report_two_sides, texts_of
 from scaffold.report.links import with_sources
@@ -114,7 +114,8 @@ def _run_on_stand_ins(namespace: argparse.Namespace, session: Session, output: O
     try:
         return _run_many(namespace, session, output)
     except NothingCompiledError as nothing:
-        raise (nothing if error.raised == CompilesItselfError.__name__ else error) from None
+        # What was asked for is at fault, and not what the file does outside the stand-ins.
+        raise (error if error.raised == KernelBuildError.__name__ else nothing) from None
 
 
 def _are_two_traces(namespace: argparse.Namespace) -> bool:

@@ -38,7 +38,7 @@ from scaffold.diff.shown import place_in, source_hunks, state_hunks
 from scaffold.diff.state import State, Text, classify, compare_texts
 from scaffold.diff.text import lines_of
 from scaffold.diff.tokens import nameless
-from scaffold.trace.model import PassRecord, TraceFile
+from scaffold.trace.model import PassRecord, Trace, TraceFile
 
 
 class Comparison:
@@ -60,6 +60,7 @@ class Comparison:
         baseline, candidate = self._baseline.trace, self._candidate.trace
         inputs = self._state((baseline.input, candidate.input))
         comparisons = _without_partial_heals(self._followed.marked(list(self._compare_all())))
+        comparisons = _without_what_was_not_reached(comparisons, baseline, candidate)
         source_tier, hunks = source_hunks(self._baseline, self._candidate, context=self._context)
         tiers = [inputs.tier, *(c.tier_after for c in comparisons)] + ([source_tier] if source_tier else [])
         if baseline.failure != candidate.failure:
@@ -308,6 +309,19 @@ def _effects_on(printed: Printed) -> Effects:
 def _nameless_effect(*sides: Sequence[str]) -> Counter[str]:
     given, made = ([nameless(line) for line in lines if line] for lines in sides)
     return signed_multiset(given, made)
+
+
+def _without_what_was_not_reached(
+    comparisons: Sequence[PassComparison], baseline: Trace, candidate: Trace
+) -> list[PassComparison]:
+    """Passes that one side did not come to, as it stopped between two: that the other runs them is no difference."""
+    kept = list(comparisons)
+    for trace, side in ((baseline, "baseline"), (candidate, "candidate")):
+        ran = [at for at, row in enumerate(kept) if getattr(row, side) is not None]
+        if trace.failure is None or not ran or getattr(kept[ran[-1]], side).record.after is None:
+            continue
+        kept = [replace(row, introduces=False) if at > ran[-1] else row for at, row in enumerate(kept)]
+    return kept
 
 
 def _without_partial_heals(comparisons: Sequence[PassComparison]) -> list[PassComparison]:

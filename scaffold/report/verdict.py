@@ -130,7 +130,7 @@ def two_verdict(files: Sequence[TraceFile], result: TwoSides) -> Verdict:
     elif not result.lowering_differs:
         headline = f"{result.weakest.label} at every pass"
     elif finding is None:
-        headline = _no_pass(result, failures)
+        headline = _no_pass(result, files)
     else:
         headline = headline_of(result, finding)
         details += [*_finding_lines(finding, result), *in_its_place(result, finding), *before_it(result, finding)]
@@ -182,15 +182,27 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %" if share >= 0.0001 else "less than 0.01 %"
 
 
-def _no_pass(result: TwoSides, failures: Sequence[str]) -> str:
+def _no_pass(result: TwoSides, files: Sequence[TraceFile]) -> str:
     """Why the sides differ although no pass introduces anything."""
     if result.generated.host_differs:
         return "no pass introduces a difference; the host modules differ"
     if result.inputs is Tier.DIFFERENT:
         return "the sides differ as their inputs do; no pass adds to it"
-    if failures:
+    stopped = [file.trace for file in files if file.trace.failure is not None]
+    if len(stopped) == 1:
+        side = "baseline" if stopped[0] is files[0].trace else "candidate"
+        return f"the {side} stopped {_behind(stopped[0])}; up to there no pass introduces a difference"
+    if stopped:
         return "no pass introduces a difference, but the lowerings did not stop alike"
     return "no pass introduces a difference; the generated source differs"
+
+
+def _behind(trace: Trace) -> str:
+    """Where a lowering stopped outside any pass: in what is known of it, else behind the last that came to its end."""
+    if trace.failure is not None and trace.failure.where:
+        return stopped_in(trace.failure)
+    ended = [record for record in trace.passes if record.after is not None and not record.depth]
+    return f"behind {ended[-1].shown_name} (pass {len(ended)})" if ended else "before any pass"
 
 
 def _finding_lines(finding: Finding, result: TwoSides) -> list[str]:

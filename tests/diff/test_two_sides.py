@@ -549,3 +549,14 @@ def test_compare_takes_a_map_for_what_it_is_whatever_the_order_of_its_entries() 
     assert not result.finding
     changed = compare(trace_of(START, ("tl.Annotate", one)), trace_of(START, ("tl.Annotate", other.replace("4", "5"))))
     assert changed.finding
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_passes_that_a_side_did_not_come_to_introduce_nothing(exchanged: bool) -> None:
+    """It died between two passes: the next pass is not what differs."""
+    whole = trace_of(START, ("tl.Lower", LOOP), ("tl.Plan", PLANNED), ("tl.Pipeline", PIPELINED))
+    died = trace_of(START, ("tl.Lower", LOOP), source=None, failure=failure_in(None, None))
+    result = compare(*((died, whole) if exchanged else (whole, died)))
+    assert result.lowering_differs
+    assert result.telling is None
+    assert not any(row.introduces for row in result.passes)
