@@ -140,8 +140,8 @@ def _last_names(path: Path) -> set[str]:
     """The last part of every module that a file imports, and of what it imports from one."""
     tree = _parsed(path)
     found = {name.rpartition(".")[2] for name in _imported_names(tree)} if tree else set()
-    froms = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)) if tree else ()
-    return found | {alias.name for node in froms for alias in node.names}
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)) if tree else ()
+    return found | {alias.name for node in imports for alias in node.names}
 
 
 def _is_wanted(entry: Entry, name: str) -> bool:

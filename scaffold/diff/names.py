@@ -17,6 +17,7 @@ from scaffold.diff.text import opcodes
 from scaffold.diff.tokens import nameless, names_in, tokens_of
 
 _ASSIGNED = re.compile(r"^\s*([A-Za-z_]\w*)(?:: [^=]+)? = ")
+_BOUND = re.compile(r"^\s*([A-Za-z_]\w*)(?:: [^=]+ = | = T\.)")
 _LOOP_NAMES = re.compile(r"^\s*for ([\w, ]+) in ")
 _DEFINED = re.compile(r"^\s*def (\w+)\((.*)\)")
 _PARAMETER = re.compile(r"(\w+):")
@@ -106,10 +107,19 @@ def _rename_line(line: str, mapping: Mapping[str, str]) -> str:
     return "".join([*pieces, line[at:]])
 
 
+def _bind(pairs: Iterable[tuple[str, str]], forward: dict[str, str], backward: dict[str, str]) -> None:
+    """Let names stand for each other from here on, whatever they stood for."""
+    for one, other in pairs:
+        backward.pop(forward.pop(one, ""), None)
+        forward.pop(backward.pop(other, ""), None)
+        forward[one], backward[other] = other, one
+
+
 def same_up_to_names(baseline: Sequence[str], candidate: Sequence[str]) -> bool:
     """Whether a one-to-one renaming of bound names turns one text into the other, exactly.
 
-    A loop's variables are names of its body alone: two loops may share one on one side and have one each on the other.
+    A loop's variables are names of its body alone, and what a block binds is a name of that block: the printer gives a
+    name again where it is free, so two may share one on one side and have one each on the other.
     """
     if [nameless(line) for line in baseline] != [nameless(line) for line in candidate]:
         return False
@@ -128,10 +138,15 @@ def same_up_to_names(baseline: Sequence[str], candidate: Sequence[str]) -> bool:
                 return False
             outside.append((indentation(left_line), forward, backward))
             forward, backward = dict(forward), dict(backward)
-            for one, other in zip(*loops, strict=True):
-                backward.pop(forward.pop(one, ""), None)
-                forward.pop(backward.pop(other, ""), None)
-                forward[one], backward[other] = other, one
+            _bind(zip(*loops, strict=True), forward, backward)
+        assigned = _BOUND.match(left_line), _BOUND.match(right_line)
+        if assigned[0] and assigned[1]:
+            # Known to the end of the block that the line is in, whose names are kept apart once.
+            around = indentation(left_line) - 1
+            if not outside or outside[-1][0] < around:
+                outside.append((around, forward, backward))
+                forward, backward = dict(forward), dict(backward)
+            _bind([(assigned[0][1], assigned[1][1])], forward, backward)
         left_tokens = [token for token in tokens_of(left_line) if token.kind != "comment"]
         right_tokens = [token for token in tokens_of(right_line) if token.kind != "comment"]
         if len(left_tokens) != len(right_tokens):

@@ -162,3 +162,37 @@ def test_same_up_to_names_keeps_a_loops_variable_to_its_body() -> None:
     nested = ["for i in T.serial(4):", "    for j in T.serial(4):", "        C[i] = j"]
     assert same_up_to_names(nested, [line.replace("j", "k") for line in nested])
     assert not same_up_to_names(nested, ["for i in T.serial(4):", "    for j in T.serial(4):", "        C[j] = i"])
+
+
+def test_names_of_a_block_may_be_given_again_behind_it() -> None:
+    """Two blocks bind a buffer each: under one name on one side, under two on the other."""
+
+    def blocks(first: str, second: str, used: str | None = None) -> list[str]:
+        return [
+            "def main():",
+            "    with T.sblock('a'):",
+            f"        {first} = T.alloc_buffer((1,))",
+            f"        {first}[0] = 1",
+            "    with T.sblock('b'):",
+            f"        {second} = T.alloc_buffer((1,))",
+            f"        {used or second}[0] = 2",
+        ]
+
+    assert same_up_to_names(blocks("desc", "desc"), blocks("left", "desc"))
+    assert same_up_to_names(blocks("left", "desc"), blocks("desc", "desc"))
+    assert same_up_to_names(blocks("desc", "desc_1"), blocks("left", "right"))
+    assert not same_up_to_names(blocks("desc", "desc_1"), blocks("desc", "desc_1", used="desc"))
+
+
+def test_name_that_a_block_binds_anew_is_the_outer_one_behind_it() -> None:
+    def nested(inner: str, last: str) -> list[str]:
+        return [
+            "x: T.int32 = 1",
+            "if cond:",
+            f"    {inner}: T.int32 = 2",
+            f"    A[0] = {inner}",
+            f"A[1] = {last}",
+        ]
+
+    assert same_up_to_names(nested("x", "x"), nested("y", "x"))
+    assert not same_up_to_names(nested("x", "x"), nested("y", "y"))
