@@ -5,6 +5,7 @@ A pass that is given another module does something else with it, though nothing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 
 from scaffold.diff.finding import never_reached
@@ -12,6 +13,9 @@ from scaffold.diff.model import Degree, PassComparison, PassEffect, Status
 
 #: The lines of a module by its digest, each without its indentation: of the baseline, and of the candidate.
 LinesOf = Callable[[str | None], Collection[str]]
+
+#: A layout that is written out below its module, by its name or what it is.
+LAYOUT = re.compile(r"\b\w+#[0-9a-f]{8}\b")
 
 _BEYOND_NAMES = (Degree.VALUES, Degree.ANNOTATIONS, Degree.SHAPE)
 
@@ -22,7 +26,8 @@ def cause_of(
     """The row whose doing the pass of row ``at`` acts on; ``given`` are the origins of what that pass was given.
 
     A pass that runs on one side only is the cause of what any later one makes of it. One that both sides run is, where
-    what it made different, a layout or an annotation first, is used up by the later one.
+    what it made different, an annotation first, is used up by the later one, and where it decides another layout, which
+    is there until nothing needs it.
     """
     unreached = never_reached(rows)
     for earlier in sorted(index for index in given if 0 <= index < at and index not in unreached):
@@ -30,9 +35,15 @@ def cause_of(
         if not row.introduces or row.degree not in _BEYOND_NAMES or row.effect.record.depth:
             continue
         alone = row.is_alone and not row.moved and row.status is not Status.FAILED
-        if alone or _is_used_up(row, rows[at], lines_of):
+        if alone or _decides_layout(row) or _is_used_up(row, rows[at], lines_of):
             return earlier
     return None
+
+
+def _decides_layout(row: PassComparison) -> bool:
+    """Whether only layouts are others, each written by what it is, for statements that are the same."""
+    fresh = [line.text for hunk in row.hunks for line in hunk.lines if line.kind != " " and not line.carried]
+    return row.degree is not Degree.SHAPE and not row.before.shape_lines and any(map(LAYOUT.search, fresh))
 
 
 def _is_used_up(row: PassComparison, later: PassComparison, lines_of: tuple[LinesOf, LinesOf]) -> bool:

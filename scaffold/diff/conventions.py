@@ -57,6 +57,22 @@ def ordered_maps(lines: Sequence[str]) -> list[str]:
     return [_ordered_maps(line) if "{" in line else line for line in lines]
 
 
+_BUFFER = re.compile(r"(?P<indent> *)\w+ = T\.Buffer\(")
+
+
+def ordered_declarations(lines: Sequence[str]) -> list[str]:
+    """Buffers that nothing binds, which the printer declares in the order in which a map below them has them."""
+    found = list(lines)
+    start = 0
+    for at in range(len(lines) + 1):
+        match = _BUFFER.match(lines[at]) if at < len(lines) else None
+        first = _BUFFER.match(lines[start]) if at > start else None
+        if match is None or (first is not None and first["indent"] != match["indent"]):
+            found[start:at] = sorted(lines[start:at])
+            start = at if match is not None else at + 1
+    return found
+
+
 @lru_cache(maxsize=65536)
 def _ordered_maps(line: str) -> str:
     """The line with the entries of every map that ends in it by their text, those within others first."""

@@ -202,6 +202,7 @@ class TwoSides:
     that introduces one of shape; often the same. A difference that is there at the end goes before one that is gone
     again. ``inputs`` tells how the kernels differed before any pass, ``inputs_degree`` how deep, and
     ``inputs_gone_after`` after which pass nothing is left of that; empty where something is.
+    ``parted_before`` is the row before which something that is no pass made the modules differ.
     ``cause`` is the earlier pass that one acts on, at the position of ``consequence``, and without which that would not
     differ. ``printed_lines`` counts the lines that the two releases only write differently; no other count holds them.
     ``unstable`` names passes after which two lowerings of the *same* input differ on ``unstable_sides``, as far as that
@@ -230,6 +231,7 @@ class TwoSides:
     undecided: bool = False
     generated: Generated = Generated()
     cause: Finding | None = None
+    parted_before: int | None = None
 
     @property
     def telling(self) -> Finding | None:

@@ -70,7 +70,7 @@ class Printed:
             return ()
         if digest not in self._compared:
             # A map has no order, and two builds of one release may write it in another.
-            lines: Sequence[str] = conventions.ordered_maps(self.recorded(digest))
+            lines: Sequence[str] = conventions.ordered_declarations(conventions.ordered_maps(self.recorded(digest)))
             for convention in self.conventions:
                 lines = convention.respell(lines)
             self._compared[digest] = tuple(lines)

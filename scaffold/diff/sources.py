@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from scaffold.diff.equality import Tier
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|[A-Za-z_]\w*|\d[\w.]*|\S')
+#: A comment, or a string, which may look as if it held one.
+_COMMENT = re.compile(r'(?P<kept>"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\')|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_]\w*\Z")
 #: A variable or parameter where it is declared: behind a type, or a comma and a type, and before what can follow it.
 _DECLARED = re.compile(
@@ -18,11 +20,22 @@ _WORDS = frozenset(["return", "else", "typename", "using", "namespace", "struct"
 
 
 def source_tier(baseline: str, candidate: str) -> Tier:
-    """``BYTES``, ``NAMES`` where variables are called otherwise and nothing else differs, or ``DIFFERENT``."""
+    """``BYTES``, ``STRUCTURE`` where only comments and blanks differ, ``NAMES`` where variables do, too.
+
+    ``DIFFERENT`` otherwise.
+    """
     if baseline == candidate:
         return Tier.BYTES
-    ours, theirs = baseline.splitlines(), candidate.splitlines()
+    ours, theirs = _statements(baseline), _statements(candidate)
+    if ours == theirs:
+        return Tier.STRUCTURE
     return Tier.NAMES if len(ours) == len(theirs) and _same_up_to_names(ours, theirs) else Tier.DIFFERENT
+
+
+def _statements(text: str) -> list[str]:
+    """The lines that say something, without comments and blanks at their ends."""
+    plain = _COMMENT.sub(lambda match: match["kept"] or " ", text)
+    return [stripped for line in plain.splitlines() if (stripped := line.strip())]
 
 
 def _same_up_to_names(ours: Sequence[str], theirs: Sequence[str]) -> bool:

@@ -81,6 +81,7 @@ class Comparison:
             state_lines=sum(row.state_lines for row in both),
             effect_lines=sum(row.effect_lines for row in both),
             printed_lines=sum(row.printed_lines for row in both),
+            parted_before=_parted_outside(inputs.tier, comparisons),
             generated=what_is_generated(
                 (self._baseline, self._candidate), comparisons, (source_tier, hunks), self._state
             ),
@@ -97,7 +98,10 @@ class Comparison:
             lambda digest, file=file: [line.strip() for line in lines_of(file.text(digest))]
             for file in (self._baseline, self._candidate)
         )
-        cause = cause_of(found.passes, at, self._given.get(at, frozenset()), (ours, theirs))
+        cause: int | None = None
+        # What is behind a cause may act on something itself.
+        while (earlier := cause_of(found.passes, at, self._given.get(at, frozenset()), (ours, theirs))) is not None:
+            cause = at = earlier
         return None if cause is None else finding_of(found.passes[cause], cause, place)
 
     def _compare_all(self) -> Iterator[PassComparison]:
@@ -309,6 +313,19 @@ def _effects_on(printed: Printed) -> Effects:
 def _nameless_effect(*sides: Sequence[str]) -> Counter[str]:
     given, made = ([nameless(line) for line in lines if line] for lines in sides)
     return signed_multiset(given, made)
+
+
+def _parted_outside(inputs: Tier, comparisons: Sequence[PassComparison]) -> int | None:
+    """The first row that is given modules that differ, where they did not behind the row before it."""
+    tier = inputs
+    for at, row in enumerate(comparisons):
+        if row.is_alone or row.effect.record.depth:
+            tier = max(tier, row.tier_after)
+            continue
+        if row.tier_before is Tier.DIFFERENT and tier is not Tier.DIFFERENT:
+            return at
+        tier = row.tier_after
+    return None
 
 
 def _without_what_was_not_reached(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from itertools import takewhile
 
+from scaffold.diff.cause import LAYOUT
 from scaffold.diff.equality import Tier
 from scaffold.diff.model import Degree, Finding, PassComparison, Status, TwoSides
 from scaffold.trace.model import Trace
 
 #: Passes of one side that are named.
 _MOST_NAMED = 3
-
-#: A layout that is written out below its module, by its name or what it is.
-_LAYOUT = re.compile(r"\b\w+#[0-9a-f]{8}\b")
 
 
 def headline_of(result: TwoSides, finding: Finding) -> str:
@@ -57,7 +54,7 @@ def _makes_of(cause: Finding) -> str:
 
 def _is_of_layout(finding: Finding) -> bool:
     lines = (finding.baseline_line or "", finding.candidate_line or "")
-    return any(_LAYOUT.search(line) for line in lines)
+    return any(map(LAYOUT.search, lines))
 
 
 def _in(consequence: Finding) -> str:
@@ -93,7 +90,7 @@ def code_generator_of(result: TwoSides) -> str:
 def compiled_on_one_side(result: TwoSides, baseline: Trace, candidate: Trace) -> str:
     """That nvcc takes the source of one side only."""
     side = result.generated.compiles_only_on
-    if result.source_tier in (Tier.BYTES, Tier.NAMES):
+    if result.source_tier in (Tier.BYTES, Tier.STRUCTURE, Tier.NAMES):
         why = outside_the_source(baseline, candidate)
         return f"the same source, but nvcc compiles it on the {side} only: {why} differ"
     return f"nvcc compiles the source of the {side} only"

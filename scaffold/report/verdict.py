@@ -194,6 +194,10 @@ def _no_pass(result: TwoSides, files: Sequence[TraceFile]) -> str:
         return f"the {side} stopped {_behind(stopped[0])}; up to there no pass introduces a difference"
     if stopped:
         return "no pass introduces a difference, but the lowerings did not stop alike"
+    if (at := result.parted_before) is not None:
+        names = [row.name for row in result.passes[: at + 1]]
+        where = f"between {names[-2]} and {names[-1]} (pass {at + 1})" if at else f"before {names[-1]}"
+        return f"no pass introduces a difference: the modules part {where}, outside any pass"
     return "no pass introduces a difference; the generated source differs"
 
 
@@ -306,6 +310,8 @@ def _source_line(files: Sequence[TraceFile], result: TwoSides) -> list[str]:
         return [f"generated source: none on {' and '.join(missing)}"] if missing else []
     if result.source_tier is Tier.BYTES:
         return ["generated source: same bytes"]
+    if result.source_tier is Tier.STRUCTURE:
+        return ["generated source: same but for comments and blanks"]
     if result.source_tier is Tier.NAMES:
         return ["generated source: same after matching names"]
     removed, added = (sum(getattr(h, side) for h in result.source_hunks) for side in ("removed", "added"))

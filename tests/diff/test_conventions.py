@@ -212,3 +212,14 @@ def test_every_convention_keeps_every_line_in_its_place(lines: list[str]) -> Non
         found = convention.respell(lines)
         assert len(found) == len(lines)
         assert convention.respell(found) == found, "done twice it changes nothing more"
+
+
+def test_buffers_that_the_printer_declares_for_a_map_have_no_order() -> None:
+    """They stand in the order in which the map below them has them, which says nothing."""
+    first, second = "    A = T.Buffer((8,))", '    B = T.Buffer((8,), scope="shared")'
+    around = ["def main():", "    T.writes()"]
+    ordered = conventions.ordered_declarations([*around, second, first, "    T.sblock_attr({})", second])
+    assert ordered == [*around, first, second, "    T.sblock_attr({})", second]
+    # Of another block, or parted by a statement, they stay where they are.
+    for lines in ([second, f"    {first}"], [second, "    C[0] = 1", first]):
+        assert conventions.ordered_declarations(lines) == lines

@@ -51,3 +51,21 @@ def test_source_with_two_variables_made_one_is_different() -> None:
     assert source_tier(two, two.replace("b", "a")) is Tier.DIFFERENT
     assert source_tier(two, two.replace("a", "x").replace("b", "a").replace("x", "b")) is Tier.NAMES
     assert source_tier(two, two) is Tier.BYTES
+
+
+@pytest.mark.parametrize(
+    ("other", "tier"),
+    [
+        ("// added\nfloat x;\n\n  x = 1;  \n", Tier.STRUCTURE),
+        ("float x; /* of\nnothing */\nx = 1;\n", Tier.STRUCTURE),
+        ('float x;\nx = "// 1";\n', Tier.DIFFERENT),
+        ("float x;\nx = 2; // 1\n", Tier.DIFFERENT),
+        ("/* none */ float y;\ny = 1;\n", Tier.NAMES),
+    ],
+)
+def test_comments_and_blanks_of_a_source_are_no_difference(other: str, tier: Tier) -> None:
+    assert source_tier("float x;\nx = 1;\n", other) is tier
+
+
+def test_what_looks_like_a_comment_in_a_string_is_kept() -> None:
+    assert source_tier('f("a // b");\n', 'f("a // c");\n') is Tier.DIFFERENT

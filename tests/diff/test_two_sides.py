@@ -12,6 +12,7 @@ from traces import Step, failure_in, module, trace_of
 from scaffold.diff.equality import Tier
 from scaffold.diff.model import Degree, PassComparison, Status, TwoSides
 from scaffold.diff.two_sides import compare
+from scaffold.trace.model import text_digest
 
 START = module("C[8] = 0", "C[9] = 0")
 LOOP = module("for k in T.serial(4):", "    C[k] = A[k] + 1", "C[9] = 0")
@@ -560,3 +561,16 @@ def test_passes_that_a_side_did_not_come_to_introduce_nothing(exchanged: bool) -
     assert result.lowering_differs
     assert result.telling is None
     assert not any(row.introduces for row in result.passes)
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_modules_that_part_outside_any_pass_are_placed_between_two(exchanged: bool) -> None:
+    one = trace_of(START, ("tl.Lower", LOOP), ("tl.Quiet", LOOP))
+    other = trace_of(START, ("tl.Lower", LOOP), ("tl.Quiet", LOOP))
+    changed = replace(other.trace.passes[1], before=text_digest(LOOP_SYNC), after=text_digest(LOOP_SYNC))
+    trace = replace(other.trace, passes=(other.trace.passes[0], changed))
+    other = replace(other, trace=trace, texts={**other.texts, text_digest(LOOP_SYNC): LOOP_SYNC})
+    result = compare(*((other, one) if exchanged else (one, other)))
+    assert result.telling is None
+    assert result.parted_before == 1
+    assert compare(one, one).parted_before is None

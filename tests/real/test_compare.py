@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from realkit import Capture
 
 from scaffold.diff.equality import Tier
@@ -52,3 +53,21 @@ def test_two_releases_name_a_pass_and_not_the_first_line(record: Capture) -> Non
     both = [row for row in result.passes if row.baseline and row.candidate]
     assert len(both) > 60
     assert result.introduced is not None
+
+
+def test_gemm_with_3_and_4_stages_parts_at_the_software_pipeline_too(record: Capture) -> None:
+    """What it makes is lowered by two passes more, each of which acts on what the one before it made."""
+    result = compare(*(record("gemm", "cuda:sm_80", f"num_stages={stages}") for stages in (3, 4)))
+    assert result.cause is not None
+    assert result.cause.pass_name == "tl.InjectSoftwarePipeline"
+
+
+def test_capture_says_how_its_build_calls_nvcc(record: Capture) -> None:
+    """Asked of the build, whose own list it is; without a CUDA toolkit it cannot be."""
+    options = record("gemm", "cuda:sm_90a").trace.compiler_options
+    fast = record("gemm", "cuda:sm_90a", "tl.enable_fast_math=true").trace.compiler_options
+    if not options:
+        pytest.skip("the build finds no CUDA toolkit here")
+    assert "-O3" in options
+    assert not any(word.startswith("-I") for word in options)
+    assert set(fast) - set(options) == {"--use_fast_math"}
