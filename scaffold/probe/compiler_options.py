@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import itertools
 import subprocess
@@ -20,25 +21,24 @@ _OF_THE_MACHINE = ("-I", "-ccbin", "-o")
 _numbers = itertools.count()
 
 
-class _CommandError(Exception):
-    """The command that would have been run is its argument."""
-
-
 class _Asking:
     """``subprocess`` in the place of nvcc's caller: a command that compiles a file is taken down instead of run."""
 
+    def __init__(self) -> None:
+        self.command: list[str] = []
+
     def __getattr__(self, name: str) -> Any:
         value = getattr(subprocess, name)
-        return _taking_down(value) if name in ("Popen", "run", "check_output") else value
+        return self._taking_down(value) if name in ("Popen", "run", "check_output") else value
 
+    def _taking_down(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def started(command: Any, *args: Any, **options: Any) -> Any:
+            if isinstance(command, (list, tuple)) and any(str(word).endswith(".cu") for word in command):
+                self.command = [str(word) for word in command]
+                raise RuntimeError("nvcc is not run")
+            return original(command, *args, **options)
 
-def _taking_down(original: Callable[..., Any]) -> Callable[..., Any]:
-    def started(command: Any, *args: Any, **options: Any) -> Any:
-        if isinstance(command, (list, tuple)) and any(str(word).endswith(".cu") for word in command):
-            raise _CommandError([str(word) for word in command])
-        return original(command, *args, **options)
-
-    return started
+        return started
 
 
 def compiler_options(source: str, target: Any, configs: Mapping[str, Any]) -> list[str]:
@@ -52,17 +52,20 @@ def compiler_options(source: str, target: Any, configs: Mapping[str, Any]) -> li
         return []
     # The build keeps what it has compiled: a source that nobody has seen is compiled anew.
     unseen = f"{source}\n// {id(nvcc)} {next(_numbers)}\n"
-    given = {"pass_config": dict(configs)} if "pass_config" in inspect.signature(function).parameters else {}
-    nvcc.subprocess = _Asking()
+    nvcc.subprocess = asking = _Asking()
+    # It raises in any case: where nvcc would start, or in a way of its own without a CUDA toolkit.
+    with contextlib.suppress(Exception):
+        function(unseen, target, *([dict(configs)] if _takes_configs(function) else []))
+    nvcc.subprocess = subprocess
+    return _of_the_source(asking.command)
+
+
+def _takes_configs(function: Any) -> bool:
+    """Whether pass configs are its third argument; what TVM wraps does not say, and does."""
     try:
-        function(unseen, target, **given)
-    except _CommandError as command:
-        return _of_the_source(command.args[0])
-    except Exception:  # noqa: BLE001 - without a CUDA toolkit it raises in ways of its own; then nothing is compiled
-        return []
-    finally:
-        nvcc.subprocess = subprocess
-    return []
+        return len(inspect.signature(function).parameters) > 2
+    except (TypeError, ValueError):
+        return True
 
 
 def _of_the_source(command: Sequence[str]) -> list[str]:
