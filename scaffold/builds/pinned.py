@@ -12,7 +12,7 @@ import ast
 import configparser
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ else:
     import tomli as tomllib
 
 _PACKAGE = "tilelang"
+_LISTS = ("*requirements*.txt", "requirements/*.txt", "*constraints*.txt")
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")
 _POETRY = re.compile(r"\s*(?P<kind>[\^~])\s*(?P<numbers>\d+(?:\.\d+)*)\s*\Z")
 
@@ -71,53 +72,51 @@ def find_pinned(start: Path) -> Pinned:
 
 def _statements(folder: Path) -> Iterator[tuple[Path, Requirement]]:
     """Every requirement of TileLang in the files of a folder, the most exact kind of file first."""
-    for name in _LOCKS:
-        yield from ((folder / name, item) for item in _of_lock(_toml(folder / name)))
-    listed = sorted(
-        [*folder.glob("*requirements*.txt"), *folder.glob("requirements/*.txt"), *folder.glob("*constraints*.txt")]
-    )
-    for path in listed:
-        yield from ((path, item) for item in _read_all(_lines(path)))
-    path = folder / "pyproject.toml"
-    yield from ((path, item) for item in _of_project(_toml(path)))
-    path = folder / "setup.cfg"
-    yield from ((path, item) for item in _read_all(_of_setup_cfg(path)))
-    path = folder / "setup.py"
-    yield from ((path, item) for item in _read_all(_strings(path)))
-
-
-def _of_lock(document: dict[str, Any]) -> Iterator[Requirement]:
-    packages = document.get("package") or document.get("packages") or []
-    for package in packages if isinstance(packages, list) else []:
-        if canonicalize_name(str(package.get("name", ""))) == _PACKAGE and "version" in package:
-            yield Requirement(f"{_PACKAGE}=={package['version']}")
-
-
-def _of_project(document: dict[str, Any]) -> Iterator[Requirement]:
-    project = document.get("project", {})
-    lists = [project.get("dependencies", [])]
-    lists += [*project.get("optional-dependencies", {}).values(), *document.get("dependency-groups", {}).values()]
-    yield from _read_all(str(line) for lines in lists for line in lines)
-    poetry = document.get("tool", {}).get("poetry", {})
-    tables = [
-        poetry.get("dependencies", {}),
-        *(group.get("dependencies", {}) for group in poetry.get("group", {}).values()),
+    listed = [path for pattern in _LISTS for path in folder.glob(pattern)]
+    readers: list[tuple[Path, Callable[[str], Iterator[str]]]] = [
+        *((folder / name, _of_lock) for name in _LOCKS),
+        *((path, _lines) for path in sorted(listed)),
+        (folder / "pyproject.toml", _of_project),
+        (folder / "setup.cfg", _of_setup_cfg),
+        (folder / "setup.py", _strings),
     ]
-    for table in tables:
-        for name, value in table.items():
-            if canonicalize_name(name) == _PACKAGE:
-                version = value.get("version", "*") if isinstance(value, dict) else str(value)
-                yield Requirement(f"{_PACKAGE}{_poetry_range(version)}")
+    for path, lines_of in readers:
+        yield from ((path, requirement) for requirement in _read_all(lines_of(_text(path))))
+
+
+def _of_lock(text: str) -> Iterator[str]:
+    document = _toml(text)
+    packages = document.get("package") or document.get("packages")
+    for package in map(_table, packages if isinstance(packages, list) else []):
+        yield f"{package.get('name')}=={package.get('version')}"
+
+
+def _of_project(text: str) -> Iterator[str]:
+    document = _toml(text)
+    project = _table(document.get("project"))
+    lists = [project.get("dependencies")]
+    for groups in (project.get("optional-dependencies"), document.get("dependency-groups")):
+        lists += _table(groups).values()
+    for lines in lists:
+        yield from map(str, lines if isinstance(lines, list) else [])
+    poetry = _table(_table(document.get("tool")).get("poetry"))
+    for part in (poetry, *map(_table, _table(poetry.get("group")).values())):
+        for name, value in _table(part.get("dependencies")).items():
+            yield f"{name}{_poetry_range(str(_table(value).get('version', '*') if isinstance(value, dict) else value))}"
+
+
+def _table(value: Any) -> dict[str, Any]:
+    """A table of a TOML file; an empty one where something else stands."""
+    return value if isinstance(value, dict) else {}
 
 
 def _poetry_range(text: str) -> str:
     """Poetry's ``^`` and ``~`` as PEP 440 has them (https://python-poetry.org/docs/dependency-specification/)."""
     match = _POETRY.match(text)
     if match is None:
+        plain = text.strip()
         try:
-            return str(
-                SpecifierSet("" if text.strip() == "*" else text if text.strip()[:1] in "<>=!~" else f"=={text}")
-            )
+            return str(SpecifierSet("" if plain == "*" else plain if plain[:1] in "<>=!~" else f"=={plain}"))
         except InvalidSpecifier:
             return ""
     numbers = [int(part) for part in match["numbers"].split(".")]
@@ -150,21 +149,21 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _lines(path: Path) -> Iterator[str]:
-    return iter(_text(path).splitlines())
+def _lines(text: str) -> Iterator[str]:
+    yield from text.splitlines()
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _toml(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(_text(path))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return {}
 
 
-def _of_setup_cfg(path: Path) -> Iterator[str]:
+def _of_setup_cfg(text: str) -> Iterator[str]:
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(_text(path))
+        parser.read_string(text)
     except configparser.Error:
         return
     for section in ("options", "options.extras_require"):
@@ -172,10 +171,10 @@ def _of_setup_cfg(path: Path) -> Iterator[str]:
             yield from value.splitlines()
 
 
-def _strings(path: Path) -> Iterator[str]:
+def _strings(text: str) -> Iterator[str]:
     """The strings of a Python file: ``setup.py`` is not run."""
     try:
-        tree = ast.parse(_text(path))
+        tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return
     yield from (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))

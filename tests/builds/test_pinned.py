@@ -83,3 +83,22 @@ def test_auto_is_a_name_without_more() -> None:
     assert parse_name("auto").kind == "auto"
     with pytest.raises(UnknownBuildError):
         parse_name("auto:x")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pyproject.toml", "project = 3\n"),
+        ("pyproject.toml", "[project]\ndependencies = 'tilelang'\noptional-dependencies = [1]\n"),
+        ("pyproject.toml", "tool = 1\n[dependency-groups]\na = [{include-group = 'x'}]\n"),
+        ("uv.lock", "package = [1]\n"),
+        ("poetry.lock", "[[package]]\nname = 'tilelang'\nversion = 'none'\n"),
+        ("setup.cfg", "[options\n"),
+        ("setup.py", "def (:\n"),
+    ],
+)
+def test_file_of_another_form_says_nothing(tmp_path: Path, name: str, text: str) -> None:
+    write(tmp_path / name, text)
+    (tmp_path / ".git").mkdir()
+    with pytest.raises(UnknownBuildError, match="says which TileLang"):
+        find_pinned(tmp_path)
