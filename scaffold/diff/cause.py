@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 
-from scaffold.diff.finding import never_reached
 from scaffold.diff.model import Degree, PassComparison, PassEffect, Status
 
 #: The lines of a module by its digest, each without its indentation: of the baseline, and of the candidate.
@@ -29,8 +28,7 @@ def cause_of(
     what it made different, an annotation first, is used up by the later one, and where it decides another layout, which
     is there until nothing needs it.
     """
-    unreached = never_reached(rows)
-    for earlier in sorted(index for index in given if 0 <= index < at and index not in unreached):
+    for earlier in sorted(index for index in given if 0 <= index < at):
         row = rows[earlier]
         if not row.introduces or row.degree not in _BEYOND_NAMES or row.effect.record.depth:
             continue

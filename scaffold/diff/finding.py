@@ -20,25 +20,12 @@ Place = Callable[[PassComparison, Line | None, Line | None], str]
 def find(rows: Sequence[PassComparison], degrees: Sequence[Degree], place: Place) -> Finding | None:
     """The first row that introduces a difference of one of ``degrees``: one that lasts, if any does."""
     found = [(at, row) for at, row in enumerate(rows) if row.introduces and row.degree in degrees]
-    unreached = never_reached(rows)
-    found = [item for item in found if item[0] not in unreached]
     # What a nested pass does is done by the one around it.
     found = [item for item in found if not item[1].effect.record.depth] or found
     lasting = [item for item in found if not item[1].gone_after or item[1].status is Status.FAILED]
     for at, row in (lasting or found)[:1]:
         return finding_of(row, at, place)
     return None
-
-
-def never_reached(rows: Sequence[PassComparison]) -> set[int]:
-    """Rows of one side alone that stand where the other side had failed already, in a pass of its own."""
-    for at, row in enumerate(rows):
-        if row.is_alone and row.effect.record.after is None:
-            on_baseline = row.baseline is not None
-            ran = [index for index in range(at) if (rows[index].baseline if on_baseline else rows[index].candidate)]
-            last = max(ran, default=-1)
-            return {index for index, other in enumerate(rows) if index > last and other.is_alone and index != at}
-    return set()
 
 
 def finding_of(row: PassComparison, position: int, place: Place) -> Finding:

@@ -331,13 +331,21 @@ def _parted_outside(inputs: Tier, comparisons: Sequence[PassComparison]) -> int 
 def _without_what_was_not_reached(
     comparisons: Sequence[PassComparison], baseline: Trace, candidate: Trace
 ) -> list[PassComparison]:
-    """Passes that one side did not come to, as it stopped between two: that the other runs them is no difference."""
+    """Passes that one side did not come to, as it stopped before: that the other runs them is no difference.
+
+    It stopped between two passes, or in one that the other side does not have at that place.
+    """
     kept = list(comparisons)
     for trace, side in ((baseline, "baseline"), (candidate, "candidate")):
         ran = [at for at, row in enumerate(kept) if getattr(row, side) is not None]
-        if trace.failure is None or not ran or getattr(kept[ran[-1]], side).record.after is None:
+        died_in = next((at for at in ran if getattr(kept[at], side).record.after is None), None)
+        if trace.failure is None or (died_in is not None and not kept[died_in].is_alone):
             continue
-        kept = [replace(row, introduces=False) if at > ran[-1] else row for at, row in enumerate(kept)]
+        reached = max((at for at in ran if died_in is None or at < died_in), default=-1)
+        kept = [
+            replace(row, introduces=False) if at > reached and row.is_alone and at != died_in else row
+            for at, row in enumerate(kept)
+        ]
     return kept
 
 

@@ -26,7 +26,7 @@ def headline_of(result: TwoSides, finding: Finding) -> str:
         else:
             words = f"{_decides(result, cause)}; {later} {_makes_of(cause)}{_in(consequence)}"
     elif (earlier := _introduced_before(result, finding)) is not None and _is_decision(earlier):
-        words = f"{_decides(result, earlier)}; {_who(result, row)} is the first in {kind}"
+        words = f"{_decides(result, earlier)}; {_who(result, row)} is the first to introduce one of {kind}"
     if result.inputs_degree is Degree.SHAPE and not result.inputs_gone_after and finding.lasts:
         words = f"the inputs differ in shape already; {_who(result, row)} is the first pass to add to that"
     if failed_on := _failed_on(row):

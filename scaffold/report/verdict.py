@@ -202,11 +202,11 @@ def _no_pass(result: TwoSides, files: Sequence[TraceFile]) -> str:
 
 
 def _behind(trace: Trace) -> str:
-    """Where a lowering stopped outside any pass: in what is known of it, else behind the last that came to its end."""
+    """Where a lowering stopped outside any pass: in what is known of it, else after the last that came to its end."""
     if trace.failure is not None and trace.failure.where:
         return stopped_in(trace.failure)
     ended = [record for record in trace.passes if record.after is not None and not record.depth]
-    return f"behind {ended[-1].shown_name} (pass {len(ended)})" if ended else "before any pass"
+    return f"after {ended[-1].shown_name} (pass {len(ended)})" if ended else "before any pass"
 
 
 def _finding_lines(finding: Finding, result: TwoSides) -> list[str]:

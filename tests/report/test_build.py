@@ -212,7 +212,7 @@ def test_two_sides_verdict_of_a_failure_outside_any_pass_says_so(where: str | No
     failed = trace_of(START, ("tl.Lower", LOOP), failure=failure, source=None)
     verdict = two_sided(failed, trace_of(START, ("tl.Lower", LOOP))).verdict
     assert verdict.outcome == "differs"
-    behind = said if where else "behind tl.Lower (pass 1)"
+    behind = said if where else "after tl.Lower (pass 1)"
     assert verdict.headline == f"the baseline stopped {behind}; up to there no pass introduces a difference"
     assert verdict.details[0] == f"baseline stopped {said}: InternalError: Check failed: no layout"
 
