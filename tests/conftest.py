@@ -12,7 +12,7 @@ from hypothesis import settings
 
 #: Fixtures for a real TileLang, and for a browser; plugins and no conftest, because two modules of one name confuse
 #: type checkers.
-pytest_plugins = ("realkit", "browsing")
+pytest_plugins = ("realkit", "scriptkit", "browsing")
 
 # The same examples on every run, and no folder of examples in the checkout: a red test is red for everyone.
 settings.register_profile("kit", max_examples=50, deadline=None, derandomize=True, database=None)

@@ -5,28 +5,10 @@ from __future__ import annotations
 import json
 import py_compile
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_real_scripts import QUIET, Run, names_of, runner
-
-from scaffold.builds.build import Build
-from scaffold.builds.probing import own_folder
-from scaffold.builds.serving import ProbeServer
-from scaffold.builds.workspace import Workspace
-
-
-@pytest.fixture(scope="module")
-def server(newest: Build, workspace: Workspace) -> Iterator[ProbeServer]:
-    with ProbeServer(newest, own_folder(workspace), QUIET) as made:
-        yield made
-
-
-@pytest.fixture
-def run(newest: Build, server: ProbeServer, workspace: Workspace, tmp_path: Path) -> Run:
-    return runner(newest, server, workspace, tmp_path)
-
+from scriptkit import Run, names_of
 
 FILE = """
 import torch, tilelang
