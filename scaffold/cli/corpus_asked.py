@@ -20,7 +20,7 @@ from scaffold.errors import EnvironmentProblem, UsageError
 from scaffold.kernels.catalog import zoo_names
 from scaffold.kernels.spec import Settings, parse_spec
 from scaffold.kernels.target import normal_label, parse_target
-from scaffold.probe.notebook import SUFFIX as NOTEBOOK
+from scaffold.probe.notebook import SUFFIXES
 
 #: For one script of many, in seconds: of upstream's examples four take longer, as TileLang lowers theirs in 30 s each.
 _TIMEOUT_S = 120.0
@@ -64,7 +64,7 @@ def add_many(parser: argparse.ArgumentParser) -> None:
 
 def is_script(name: str) -> bool:
     """Whether ``name`` is a file to be run as a script, and not one function of it."""
-    return name.endswith((".py", NOTEBOOK)) and "::" not in name
+    return name.endswith(SUFFIXES) and "::" not in name
 
 
 def is_folder(name: str) -> bool:
@@ -74,7 +74,7 @@ def is_folder(name: str) -> bool:
 
 def _is_own_file(name: str) -> bool:
     path = name.partition("::")[0]
-    return path.endswith((".py", NOTEBOOK)) and Path(path).is_file()
+    return path.endswith(SUFFIXES) and Path(path).is_file()
 
 
 @dataclass(frozen=True)

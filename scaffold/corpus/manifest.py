@@ -18,17 +18,14 @@ from scaffold.corpus.examples.model import Example
 from scaffold.corpus.gpus import GpuSlot
 from scaffold.errors import UsageError
 from scaffold.kernels.catalog import load_zoo_kernel, zoo_names
-from scaffold.probe.notebook import SUFFIX as NOTEBOOK
-from scaffold.probe.notebook import python_of
+from scaffold.probe.kernel import NOT_SOURCE
+from scaffold.probe.notebook import SUFFIXES, python_of
 
 #: Targets everything is lowered for, where nobody says which: the generation before tensor memory access, and with it.
 PINNED = ("cuda:sm_80", "cuda:sm_90a")
 
 #: Tried in this order for a script that can run on none of the pinned targets.
 _ELSEWHERE = ("cuda:sm_100a", "cuda:sm_120a", "cuda:sm_89", "hip:gfx942", "hip:gfx950", "metal")
-
-#: Folders in which no files of the user's lie.
-_NOT_SOURCE = frozenset({"__pycache__", "site-packages", "build", "dist", "node_modules"})
 
 #: Words by which a file that makes a kernel, or imports one that does, is known.
 _KERNEL_WORDS = frozenset({"prim_func", "jit", "autotune", "lazy_jit"})
@@ -128,8 +125,8 @@ def files_with_kernels(folder: Path) -> list[str]:
     """Scripts and notebooks below ``folder`` that make kernels, and those that import one, by their paths in it."""
     paths: list[Path] = []
     for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_SOURCE)
-        paths += [Path(parent, name) for name in sorted(files) if name.endswith((".py", NOTEBOOK))]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in NOT_SOURCE)
+        paths += [Path(parent, name) for name in sorted(files) if name.endswith(SUFFIXES)]
     makers = {path for path in paths if _makes_kernels(path)}
     names = {path.stem for path in makers}
     found = [path for path in paths if path in makers or names & _last_names(path)]

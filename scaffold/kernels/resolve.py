@@ -104,8 +104,10 @@ def _resolve_file(path: Path, entry: str, settings: Settings, *, default_target:
 
 
 def is_run_on_stand_ins(name: str) -> bool:
-    """Whether ``file.py::name`` is a class or a test: what it compiles is seen when it is run, not returned."""
+    """Whether ``file.py::name`` is a class or a test, or of a notebook: what it compiles is seen when it is run."""
     path, _, entry = name.partition("::")
+    if path.endswith(NOTEBOOK) or not entry:
+        return path.endswith(NOTEBOOK)
     first = entry.partition("::")[0].partition("[")[0].partition(".")[0]
     try:
         body = ast.parse(python_of(Path(path))).body
@@ -113,7 +115,7 @@ def is_run_on_stand_ins(name: str) -> bool:
         return False
     found = next((node for node in body if getattr(node, "name", None) == first), None)
     is_test = isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)) and first.startswith("test")
-    return isinstance(found, ast.ClassDef) or is_test or path.endswith(NOTEBOOK)
+    return isinstance(found, ast.ClassDef) or is_test
 
 
 def functions_of(path: Path) -> list[str]:

@@ -16,7 +16,7 @@ _FUNCTION = "tilelang_callback_cuda_compile"
 
 #: Options that say what comes out, what is told, or where files lie, but not what is compiled.
 _NO_MATTER = ("--cubin", "--ptx", "--fatbin", "-lineinfo", "-w", "--ptxas-options=--verbose")
-_OF_THE_MACHINE = ("-I", "-ccbin", "-o")
+_OF_THE_MACHINE = ("-I", "-ccbin")
 
 _numbers = itertools.count()
 

@@ -20,6 +20,10 @@ from scaffold.probe.protocol import KernelRequest
 _TENSOR = re.compile(r"(?P<dtype>[a-z]\w*)\[(?P<shape>[\d,\s]*)\]\Z")
 
 
+#: Folders of a project in which no files of the user's lie.
+NOT_SOURCE = frozenset({"__pycache__", "site-packages", "build", "dist", "node_modules"})
+
+
 class KernelBuildError(Exception):
     """The kernel's own code is at fault, or what was asked of it; the message is for the user."""
 

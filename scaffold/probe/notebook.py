@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUFFIX = ".ipynb"
+#: What a file is called that can be run.
+SUFFIXES = (".py", SUFFIX)
 
 #: Cell magics of IPython whose cell is Python.
 _PYTHON_MAGICS = frozenset({"time", "timeit", "capture", "prun"})

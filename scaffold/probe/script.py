@@ -95,8 +95,7 @@ class _Run:
             with pretended:
                 main.prepare(request.argv, request.packages, request.import_roots)
                 pytest_report.tell = self._test_failed
-                asked = entries.Asked(request.entry, request.parameters, request.init, request.inputs)
-                entries.run_entry(main, asked, compile_kernel=self._tilelang.compile, note=takeover.note)
+                entries.run_entry(main, request, compile_kernel=self._tilelang.compile, note=takeover.note)
         except SystemExit as error:
             if error.code not in (None, 0):
                 self._spool.write("exited", {"code": str(error.code)})

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import ast
 import importlib
-import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
 from scaffold.probe.kernel import KernelBuildError, bind, is_prim_func, signature_of, value_of
+from scaffold.probe.protocol import ScriptRequest
 from scaffold.probe.standin.main_module import MainModule
 
 #: The classes of a file in KernelBench's form, in the order in which they are looked for.
@@ -25,40 +24,38 @@ _MODELS = ("ModelNew", "Model")
 _PYTEST = "--assert=plain -p no:cacheprovider -p scaffold.probe.standin.pytest_report -o addopts= --continue-on-collection-errors"  # noqa: E501
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What is run of a file (``""``: all of it), with parameters by name, and by place: of a class, and of the call."""
-
-    entry: str = ""
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    init: Sequence[str] = ()
-    inputs: Sequence[str] = ()
-
-
 def run_entry(
-    main: MainModule, asked: Asked, *, compile_kernel: Callable[[Any], Any], note: Callable[[str], None]
+    main: MainModule, request: ScriptRequest, *, compile_kernel: Callable[[Any], Any], note: Callable[[str], None]
 ) -> None:
-    """Run it; raises what the user's code raises, and :class:`KernelBuildError` where it cannot be run as asked."""
+    """Run what ``request`` names of the file.
+
+    Raises
+    ------
+    KernelBuildError
+        If it cannot be run so.
+    Exception
+        Whatever the user's own code raises.
+    """
     os.environ["PYTEST_ADDOPTS"] = _PYTEST
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    if _are_tests(main.tree, asked):
-        _run_tests(main, asked.entry)
+    if _are_tests(main.tree, request):
+        _run_tests(main, request.entry)
         return
-    entry = asked.entry or _model_of(main.tree)
+    entry = request.entry or _model_of(main.tree)
     if not entry:
         main.run()
         return
-    if not asked.entry:
+    if not request.entry:
         note(f"{main.path.name} does nothing as a script: {entry} was run once")
-    _Call(main.load(), main, entry, asked, compile_kernel, note).run()
+    _Call(main.load(), main, entry, request, compile_kernel, note).run()
 
 
-def _are_tests(tree: ast.Module, asked: Asked) -> bool:
-    name, _, inner = asked.entry.partition("::")
+def _are_tests(tree: ast.Module, request: ScriptRequest) -> bool:
+    name, _, inner = request.entry.partition("::")
     if name:
         named = name.partition("[")[0]
         found = next((node for node in tree.body if getattr(node, "name", None) == named), None)
-        return bool(inner) or "[" in name or (_is_test(found) and not asked.parameters and not asked.inputs)
+        return bool(inner) or "[" in name or (_is_test(found) and not request.parameters and not request.inputs)
     return any(map(_is_test, tree.body)) and not _runs_something(tree)
 
 
@@ -114,11 +111,11 @@ class _Call:
         module: ModuleType,
         main: MainModule,
         entry: str,
-        asked: Asked,
+        request: ScriptRequest,
         compile_kernel: Callable[[Any], Any],
         note: Callable[[str], None],
     ) -> None:
-        self._module, self._main, self._entry, self._asked = module, main, entry, asked
+        self._module, self._main, self._entry, self._request = module, main, entry, request
         self._compile, self._note = compile_kernel, note
 
     def run(self) -> None:
@@ -142,8 +139,8 @@ class _Call:
         return value
 
     def _called(self, function: Any) -> Any:
-        inputs = [value_of(text, inspect.Parameter.empty) for text in self._asked.inputs]
-        given = self._asked.parameters
+        inputs = [value_of(text) for text in self._request.inputs]
+        given = self._request.parameters
         names = [
             name
             for name, parameter in signature_of(function).parameters.items()
@@ -159,20 +156,20 @@ class _Call:
 
     def _forward(self, kind: type) -> None:
         """Make one and call it once, with what is given, else with what the file itself makes for it."""
-        init = [value_of(text, inspect.Parameter.empty) for text in self._asked.init]
+        init = [value_of(text) for text in self._request.init]
         makes_init = getattr(self._module, "get_init_inputs", None)
-        if not init and not self._asked.parameters and callable(makes_init):
+        if not init and not self._request.parameters and callable(makes_init):
             init = list(makes_init())
         parameters = signature_of(kind).parameters.values()
         names = [item.name for item in parameters if item.kind is item.POSITIONAL_OR_KEYWORD]
         made = kind(
-            *init, **bind(kind, self._entry, self._asked.parameters, known=dict(zip(names, init, strict=False)))
+            *init, **bind(kind, self._entry, self._request.parameters, known=dict(zip(names, init, strict=False)))
         )
         made(*self._inputs(made)) if callable(made) else made.forward(*self._inputs(made))
 
     def _inputs(self, made: Any) -> list[Any]:
-        if self._asked.inputs:
-            return [value_of(text, inspect.Parameter.empty) for text in self._asked.inputs]
+        if self._request.inputs:
+            return [value_of(text) for text in self._request.inputs]
         makes_inputs = getattr(self._module, "get_inputs", None)
         if callable(makes_inputs):
             import torch

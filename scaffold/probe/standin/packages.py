@@ -11,11 +11,11 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+from scaffold.probe.kernel import NOT_SOURCE
 from scaffold.probe.standin.users_files import UsersFiles
 
-#: How many folders below its project's a package is looked for, and in which not.
+#: How many folders below its project's a package is looked for.
 _DEEPEST = 3
-_NOT_SOURCE = ("site-packages", "build", "dist", "node_modules")
 
 #: Frames of these files stand between an import statement and a finder.
 _IMPORTING = ("<frozen importlib", importlib.__file__)
@@ -158,7 +158,7 @@ def _holder_of(package: str, project: Path) -> Path | None:
 
 
 def _is_hidden(path: Path, project: Path) -> bool:
-    return any(name.startswith(".") or name in _NOT_SOURCE for name in path.relative_to(project).parts)
+    return any(name.startswith(".") or name in NOT_SOURCE for name in path.relative_to(project).parts)
 
 
 class StandInPackages(importlib.abc.MetaPathFinder, importlib.abc.Loader):
