@@ -45,10 +45,16 @@ def main() -> None:
         for entry in manifest.lowered
         if entry.is_script
     ]
+    totals = [0, 0, 0]
     with open_pool(arguments.jobs) as pool:
-        pretended = lower_all(tasks, pool, progress)
-        real = lower_all([replace(task, real=True) for task in tasks], pool, progress)
-    _tell(tasks, pretended, real)
+        # In batches: what was counted is printed, whatever ends the run.
+        for start in range(0, len(tasks), arguments.jobs):
+            batch = tasks[start : start + arguments.jobs]
+            pretended = lower_all(batch, pool, progress)
+            real = lower_all([replace(task, real=True) for task in batch], pool, progress)
+            counts = _print_counts(batch, pretended, real)
+            totals = [total + count for total, count in zip(totals, counts, strict=True)]
+    print(f"scripts that end for real and do not tune: {_counted(totals)}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -62,18 +68,22 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _tell(tasks: Sequence[LowerTask], pretended: Sequence[Lowered], real: Sequence[Lowered]) -> None:
+def _print_counts(tasks: Sequence[LowerTask], pretended: Sequence[Lowered], real: Sequence[Lowered]) -> list[int]:
+    """A line for each script; the sums over those that end for real and do not tune."""
     totals = [0, 0, 0]
-    for task, one, other in zip(tasks, pretended, real, strict=True):
-        ours, theirs = ({kernel.digest for kernel in side.kernels} for side in (one, other))
+    for task, stand_ins, on_gpu in zip(tasks, pretended, real, strict=True):
+        found, compiled = ({kernel.digest for kernel in side.kernels} for side in (stand_ins, on_gpu))
         tunes = "autotun" in Path(task.entry.path).read_text(encoding="utf-8")
-        counts = (len(ours), len(theirs), len(ours & theirs))
-        if not other.stopped and not tunes:
+        counts = (len(found), len(compiled), len(found & compiled))
+        if not on_gpu.stopped and not tunes:
             totals = [total + count for total, count in zip(totals, counts, strict=True)]
-        said = "".join([", tunes" if tunes else "", f", for real: {other.stopped}" if other.stopped else ""])
-        print(f"{task.entry.shown}: {counts[0]} on stand-ins, {counts[1]} for real, {counts[2]} the same{said}")
-    told = f"{totals[0]} on stand-ins, {totals[1]} for real, {totals[2]} the same"
-    print(f"scripts that end for real and do not tune: {told}")
+        notes = (", tunes" if tunes else "") + (f", for real: {on_gpu.stopped}" if on_gpu.stopped else "")
+        print(f"{task.entry.shown}: {_counted(counts)}{notes}", flush=True)
+    return totals
+
+
+def _counted(counts: Sequence[int]) -> str:
+    return f"{counts[0]} on stand-ins, {counts[1]} for real, {counts[2]} the same"
 
 
 if __name__ == "__main__":

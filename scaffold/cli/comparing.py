@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from scaffold.builds.process import end_all
+from scaffold.builds.repeatability import keep_lowerings, known_lowerings, result_digest
 from scaffold.cli.tracing import Session, Side, lowering_again
 from scaffold.diff.chance import odds_of_nothing_in_common
 from scaffold.diff.model import Status, TwoSides
@@ -24,6 +25,8 @@ from scaffold.trace.model import TraceFile
 #: such sides mostly share one by then, and nearly always with twelve each. Both looks together claim a difference that
 #: is none in less than 1 % of comparisons.
 _LOOKS = ((5, 0.0085), (12, 0.001))
+#: More than the last look takes is not kept.
+_MOST_KEPT = 12
 
 
 @dataclass(frozen=True)
@@ -49,28 +52,47 @@ def compare_sides(session: Session, sides: Sequence[Side], files: Sequence[Trace
             again = lower(0)
         unstable = _introducing(compare(files[0], again, context=context))
         return replace(first, result=replace(result, unstable=unstable, unstable_sides=("baseline",)))
-    lowered = ([files[0]], [files[1]])
+    pairs = list(zip(files, sides, strict=True))
+    known = [known_lowerings(file, side.build, session.workspace) if side.build else 0 for file, side in pairs]
+    samples = (_Samples([files[0]], known[0]), _Samples([files[1]], known[1]))
     with lowering_again(session, sides) as lower:
-        odds = _sample(session, lower, lowered)
-    return _judged(lowered, odds, context=context)
+        odds = _sample(session, lower, samples)
+    for side, sampled in zip(sides, samples, strict=True):
+        if side.build is not None and len(set(sampled.results)) == 1:
+            keep_lowerings(sampled.files[0], min(len(sampled), _MOST_KEPT), side.build, session.workspace)
+    return _judged(samples, odds, context=context)
 
 
-def _sample(
-    session: Session, lower: Callable[[int], TraceFile], lowered: tuple[list[TraceFile], list[TraceFile]]
-) -> float | None:
+@dataclass
+class _Samples:
+    """Lowerings of one side: those of this run, and the number of ``known`` ones, all like the first of this run."""
+
+    files: list[TraceFile]
+    known: int = 0
+
+    def __len__(self) -> int:
+        return len(self.files) + self.known
+
+    @property
+    def results(self) -> list[str]:
+        digests = [result_digest(file) for file in self.files]
+        return [*digests[:1] * self.known, *digests]
+
+
+def _sample(session: Session, lower: Callable[[int], TraceFile], samples: tuple[_Samples, _Samples]) -> float | None:
     """Lower both sides until one of each is the same, and there are no odds, or it is decided that none is."""
     odds = 1.0
     pool = ThreadPoolExecutor(2)
     try:
         for most, believed in _LOOKS:
-            while len(lowered[0]) < most:
-                step = f"lowering both sides again to see whether they vary ({len(lowered[0]) + 1} of {most})"
-                session.progress.update(step)
-                for files, future in [(lowered[at], pool.submit(lower, at)) for at in (0, 1)]:
-                    files.append(future.result())
-                if _same_pair(lowered) is not None:
+            while short := [at for at in (0, 1) if len(samples[at]) < most]:
+                count = min(map(len, samples)) + 1
+                session.progress.update(f"lowering both sides again to see whether they vary ({count} of {most})")
+                for side, future in [(samples[at], pool.submit(lower, at)) for at in short]:
+                    side.files.append(future.result())
+                if _same_pair(samples) is not None:
                     return None
-            odds = odds_of_nothing_in_common(*([_texts(file) for file in side] for side in lowered))
+            odds = odds_of_nothing_in_common(*(side.results for side in samples))
             if odds < believed:
                 break
     finally:
@@ -80,18 +102,19 @@ def _sample(
     return odds
 
 
-def _judged(lowered: tuple[list[TraceFile], list[TraceFile]], odds: float | None, *, context: int) -> Compared:
-    counts = (len(lowered[0]), len(lowered[1]))
+def _judged(samples: tuple[_Samples, _Samples], odds: float | None, *, context: int) -> Compared:
+    lowered = (samples[0].files, samples[1].files)
+    counts = (len(samples[0]), len(samples[1]))
     labels: tuple[Literal["baseline", "candidate"], ...] = ("baseline", "candidate")
     varying = {
         label: other
         for label, side in zip(labels, lowered, strict=True)
-        if (other := next((file for file in side if _texts(file) != _texts(side[0])), None)) is not None
+        if (other := next((file for file in side if result_digest(file) != result_digest(side[0])), None)) is not None
     }
     unstable: tuple[str, ...] = ()
     for label, other in varying.items():
         unstable = unstable or _introducing(compare(lowered[labels.index(label)][0], other, context=context))
-    files = _same_pair(lowered) or _nearest_pair(lowered)
+    files = _same_pair(samples) or _nearest_pair(lowered)
     if files != (lowered[0][0], lowered[1][0]):
         # The machine code follows from the source, and the lowerings since the first were made without it.
         files = (_without_machine_code(files[0]), _without_machine_code(files[1]))
@@ -103,27 +126,27 @@ def _judged(lowered: tuple[list[TraceFile], list[TraceFile]], odds: float | None
             unstable_sides=tuple(varying),
             lowerings=counts,
             odds=odds,
-            undecided=odds is not None and odds >= dict(_LOOKS).get(counts[0], 0.0),
+            undecided=odds is not None and odds >= _believed(min(counts)),
         ),
     )
 
 
-def _same_pair(lowered: tuple[list[TraceFile], list[TraceFile]]) -> tuple[TraceFile, TraceFile] | None:
+def _believed(lowerings: int) -> float:
+    """The odds below which a difference is believed after so many lowerings of each side."""
+    return next(odds for most, odds in reversed(_LOOKS) if lowerings >= most)
+
+
+def _same_pair(samples: tuple[_Samples, _Samples]) -> tuple[TraceFile, TraceFile] | None:
     """A lowering of the baseline and one of the candidate with the same text after every pass."""
-    theirs = {_texts(file): file for file in lowered[1]}
-    return next(((ours, theirs[_texts(ours)]) for ours in lowered[0] if _texts(ours) in theirs), None)
+    candidates = {result_digest(file): file for file in samples[1].files}
+    pairs = ((file, candidates.get(result_digest(file))) for file in samples[0].files)
+    return next(((file, other) for file, other in pairs if other is not None), None)
 
 
 def _nearest_pair(lowered: tuple[list[TraceFile], list[TraceFile]]) -> tuple[TraceFile, TraceFile]:
     """The two that have most modules in common: what differs between them varies least by itself."""
     pairs = [(ours, theirs) for ours in lowered[0] for theirs in lowered[1]]
     return max(pairs, key=lambda pair: len(set(pair[0].trace.digests()) & set(pair[1].trace.digests())))
-
-
-def _texts(file: TraceFile) -> tuple[object, ...]:
-    """What must be equal: the module after every pass, and the generated source."""
-    source = file.trace.artifact("source")
-    return (*((record.name, record.after) for record in file.trace.passes), source.digest if source else None)
 
 
 def _without_machine_code(file: TraceFile) -> TraceFile:

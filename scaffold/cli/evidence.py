@@ -119,7 +119,7 @@ def _parser() -> Parser:
 
 def _check_kernels(current: Current) -> None:
     """Say at once what of ``pr.toml`` is no kernel, before builds are made."""
-    for kernel in current.draft.kernels:
+    for kernel in current.draft.kernel_arguments:
         for target in current.draft.targets:
             if not kernel.endswith(".py"):
                 resolve(kernel, Settings(target=target), default_target=target)

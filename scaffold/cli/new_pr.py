@@ -7,22 +7,27 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from git import Repo
 
+from scaffold.builds.capture import DEFAULT_TIMEOUT_S
 from scaffold.builds.source.worktree import find_checkout
+from scaffold.builds.store import BuildStore
 from scaffold.builds.workspace import Workspace
 from scaffold.cli.options import Parser, add_common, command_line, near, progress_of, write_out
-from scaffold.contribute.failing import FailingCase, read_failure
+from scaffold.contribute.draft import REPRO_KERNEL
+from scaffold.contribute.failing import FailingCase, read_failure, record_failure
 from scaffold.contribute.kinds import Kind, find_kind, kinds
 from scaffold.contribute.new_pr import Plan, Request, carry_out, describe, first_subject, make_plan
 from scaffold.contribute.questions import ask_all, require_all
 from scaffold.contribute.script import read_script
 from scaffold.contribute.upstream import open_checkout, upstream_ref
-from scaffold.errors import ExitCode, UsageError
+from scaffold.errors import ExitCode, ScaffoldError, UsageError
 from scaffold.kernels.catalog import load_zoo_kernel
 from scaffold.kernels.target import normal_label, parse_target
+from scaffold.progress import Progress
 from scaffold.report.pull_request_json import render_started_json
 from scaffold.report.pull_request_view import StartedReport
 
@@ -36,7 +41,8 @@ def run(argv: Sequence[str]) -> int:
     kind = find_kind(namespace.kind)
     workspace = Workspace.at(namespace.workspace)
     repo = open_checkout(find_checkout(namespace.checkout or "", workspace, said_as="--checkout DIR").root)
-    failing = read_failure(Path(namespace.from_failure)) if namespace.from_failure else None
+    upstream_ref(repo, asked=namespace.base or "")  # before the program of --from-failure is run
+    failing = _failing_case(namespace, workspace, progress) if namespace.from_failure else None
     given = _given(namespace)
     if failing:
         given.setdefault("script", "")  # what it is about is said: nothing to ask
@@ -77,6 +83,7 @@ def _parser() -> Parser:
     group.add_argument("--backend", metavar="NAME", help="cuda, rocm, metal, cpu, or a new one")
     group.add_argument("--topic", metavar="NAME", help="folder below examples/")
     group.add_argument("--from-failure", metavar="FILE", help="a failing script, or a trace: the repro is made of it")
+    group.add_argument("--build", metavar="B", help="where it fails (default: as for tir-diff)")
     group = parser.add_argument_group("where it goes")
     group.add_argument("--checkout", metavar="DIR", help="your clone (default: around here, else workspace/tilelang)")
     group.add_argument("--base", metavar="REF", help="what the branch goes to (default: main of the remote tile-ai)")
@@ -127,7 +134,7 @@ def _request(
         title=answers["title"],
         issue=int(issue) if issue else None,
         subsystem=_word(answers.get("subsystem", ""), "--subsystem"),
-        kernels=kernels or ((failing.kernel,) if failing and failing.kernel else ()),
+        kernels=kernels or _failing_kernel(failing),
         targets=tuple(normal_label(target) for target in namespace.target),
         pass_name=_word(answers.get("pass", "").rpartition(".")[2], "--pass"),
         script=answers.get("script", ""),
@@ -140,6 +147,36 @@ def _request(
         failing=failing,
         adopt=namespace.adopt,
     )
+
+
+def _failing_kernel(failing: FailingCase | None) -> tuple[str, ...]:
+    """The kernel that evidence compares: the repro builds it."""
+    if failing is None or not failing.compiles:
+        return ()
+    return (failing.kernel or REPRO_KERNEL,)
+
+
+def _failing_case(namespace: argparse.Namespace, workspace: Workspace, progress: Progress) -> FailingCase:
+    """The program of ``--from-failure``, with the way in which it fails in ``--build``."""
+    case = read_failure(Path(namespace.from_failure))
+    if namespace.target:
+        case = replace(case, target=normal_label(namespace.target[0]))
+    store = BuildStore(workspace, progress)
+    try:
+        build = store.get(namespace.build or (case.build if case.build and store.find(case.build) else None))
+    except ScaffoldError as error:
+        if namespace.build:
+            raise
+        progress.say(f"{case.name} was not run: {error}")
+        return case
+    with progress.step(f"running {case.name} in {build.name}"):
+        recorded = record_failure(case, build, workspace=workspace, progress=progress, timeout_s=DEFAULT_TIMEOUT_S)
+    if recorded.stage:
+        progress.say(f"{case.name} fails in {build.name}: {recorded.error}")
+        return recorded
+    why = recorded.error or "no failure without a GPU" if not recorded.device else "no failure"
+    progress.say(f"{case.name} was not seen to fail in {build.name} ({why}); another build: --build wheel:0.1.13")
+    return replace(recorded, error=case.error)
 
 
 def _wrong_script(path: str, repo: Repo, base: str) -> str:

@@ -24,6 +24,8 @@ from scaffold.errors import UsageError
 from scaffold.files import write_atomically
 
 FILE = "pr.toml"
+#: The kernel that the draft's own repro builds, as ``kernels`` names it.
+REPRO_KERNEL = "repro.py::build"
 _HEAD = "What the kit knows of this pull request. Yours to edit: every verb reads it anew."
 
 
@@ -40,7 +42,8 @@ class Draft:
     base_ref
         What the branch goes to: ``upstream/main``.
     kernels, targets
-        What evidence compares: kernels of the zoo, ``path.py::function`` or scripts, and target labels.
+        What evidence compares: kernels of the zoo, ``path.py::function`` or scripts, ``repro.py::build`` for the kernel
+        of the draft's own repro; and target labels.
     baseline, candidate
         Builds evidence compares; empty for the revision the branch left upstream at, and the checkout as it is.
     files
@@ -71,6 +74,15 @@ class Draft:
     @property
     def repro(self) -> Path:
         return self.folder / "repro.py"
+
+    @property
+    def kernel_arguments(self) -> tuple[str, ...]:
+        """``kernels`` as they are named from any folder."""
+        return tuple(f"{self.repro}::build" if kernel == REPRO_KERNEL else kernel for kernel in self.kernels)
+
+    @property
+    def names_of_arguments(self) -> Mapping[str, str]:
+        return dict(zip(self.kernel_arguments, self.kernels, strict=True))
 
     @property
     def evidence(self) -> Path:

@@ -1,20 +1,39 @@
-"""What ``--from-failure`` is given: a script that fails, or the trace of a lowering that did."""
+"""The program of ``--from-failure``: a script that fails, or the trace of a lowering that did; and how it fails."""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import json
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal
 
-from scaffold.errors import UsageError
+from scaffold.builds.build import Build
+from scaffold.builds.capture import capture_ir
+from scaffold.builds.probing import own_folder
+from scaffold.builds.process import probe_environment, run_logged
+from scaffold.builds.workspace import Workspace
+from scaffold.contribute.skeleton import render_template
+from scaffold.errors import ScaffoldError, UsageError
 from scaffold.kernels.catalog import load_zoo_kernel, zoo_names
 from scaffold.kernels.model import Scalar, ZooKernel
+from scaffold.kernels.resolve import resolve
+from scaffold.kernels.spec import Settings
 from scaffold.kernels.target import parse_target
+from scaffold.progress import Progress
 from scaffold.trace.store import read_trace
 
 _LARGEST_BYTES = 256 * 1024
+
+
+#: Text of a line in which the repro reports what it saw, for another program.
+_MARK = "repro: "
+_TEMPLATE = "bugfix/failing_repro.py.j2"
+#: What fails: the program before it launches a kernel, lowering, nvcc, or the program on a device.
+Stage = Literal["", "program", "lower", "compile", "run"]
 
 
 @dataclass(frozen=True)
@@ -25,20 +44,109 @@ class FailingCase:
     ----------
     source, name
         Its text and file name.
-    error
-        The last line of its error; empty where it is not known yet.
     kernel, target
-        The kernel it compiles, where a trace says so.
-    pass_name
-        The pass that raised; empty for none.
+        The zoo kernel it compiles, where a trace says so; the label it is lowered for.
+    stage, number, error, device
+        What fails, empty if it was not seen to fail; which of its kernels, counted from 1, 0 for none; the line of the
+        error that names the cause; the device of ``torch`` it ran on.
+    pass_name, pass_configs
+        The pass that raised; what the kernel is compiled with.
+    build
+        The build a trace was recorded in.
     """
 
     source: str
     name: str
-    error: str = ""
     kernel: str = ""
-    target: str = ""
+    target: str = "cuda:sm_90a"
+    stage: Stage = ""
+    number: int = 0
+    error: str = ""
+    device: str = ""
     pass_name: str = ""
+    pass_configs: Mapping[str, Any] = field(default_factory=dict)
+    build: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """A name under which its text can be a module."""
+        return self.name if self.name.endswith(".py") and self.name[:-3].isidentifier() else "program.py"
+
+    @property
+    def target_options(self) -> dict[str, str]:
+        return dict(parse_target(self.target))
+
+    @property
+    def compiles(self) -> bool:
+        """Whether the repro can build a kernel of it."""
+        return bool(self.number) or (self.stage != "program" and "tilelang" in self.source)
+
+
+def render_repro(case: FailingCase, full_title: str) -> str:
+    """The program that shows whether a build has the failure: see ``templates/bugfix/failing_repro.py.j2``."""
+    return render_template(_TEMPLATE, {"failing": case, "full_title": full_title})
+
+
+def record_failure(
+    case: FailingCase, build: Build, *, workspace: Workspace, progress: Progress, timeout_s: float
+) -> FailingCase:
+    """Run the program in ``build`` and record how it fails: without a GPU first, then on the device that is here.
+
+    ``stage`` of the result is empty if it does not fail.
+    """
+    folder = own_folder(workspace)
+    try:
+        repro = folder / "repro.py"
+        repro.write_text(render_repro(case, case.name), encoding="utf-8")
+        seen = _examine("lower", repro, build, progress, timeout_s)
+        if not seen.get("stage") and seen.get("device"):
+            ran = _examine("run", repro, build, progress, timeout_s)
+            seen = {**seen, **ran, "stage": "run" if ran.get("error") else ""}
+        recorded = replace(
+            case,
+            stage=seen.get("stage", ""),
+            number=int(seen.get("kernel", 0)) if seen.get("stage") in ("lower", "compile") else 0,
+            error=str(seen.get("error", "")),
+            device=str(seen.get("device", "")) if seen.get("stage") == "run" else "",
+            pass_configs=seen.get("configs", {}),
+        )
+        if recorded.stage != "lower":
+            return recorded
+        repro.write_text(render_repro(recorded, case.name), encoding="utf-8")
+        return replace(recorded, pass_name=_failing_pass(repro, case.target, build, workspace, progress, timeout_s))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _examine(how: str, repro: Path, build: Build, progress: Progress, timeout_s: float) -> dict[str, Any]:
+    """What the repro sees of the program: whether it can ``lower`` its kernels, or ``run``."""
+    finished = run_logged(
+        [build.python, str(repro), "record", how],
+        log=repro.with_name(f"{how}.log"),
+        progress=progress,
+        env=probe_environment({"TILELANG_CACHE_DIR": str(repro.with_name("cache")), "PYTHONDONTWRITEBYTECODE": "1"}),
+        cwd=repro.parent,
+        timeout_s=timeout_s,
+    )
+    if finished.timed_out:
+        return {"error": f"no end within {timeout_s:g} s"}
+    lines = [line for line in finished.tail().splitlines() if line.startswith(_MARK)]
+    seen: dict[str, Any] = json.loads(lines[-1][len(_MARK) :]) if lines else {"error": finished.tail(1)}
+    return seen
+
+
+def _failing_pass(
+    repro: Path, target: str, build: Build, workspace: Workspace, progress: Progress, timeout_s: float
+) -> str:
+    """The pass that raises; empty if none does, or if it cannot be captured."""
+    request = resolve(f"{repro}::build", Settings(target=target), default_target=target)
+    try:
+        captured = capture_ir(request, build, workspace=workspace, progress=progress, argv=(), timeout_s=timeout_s)
+    except ScaffoldError as error:
+        progress.say(f"the failing pass is unknown: {error}")
+        return ""
+    failure = captured.file.trace.failure
+    return (failure.pass_name or "").rpartition(".")[2] if failure else ""
 
 
 def read_failure(path: Path) -> FailingCase:
@@ -50,7 +158,7 @@ def read_failure(path: Path) -> FailingCase:
         If it is neither, cannot be read, or is a trace that does not hold what it compiled.
     """
     if not path.is_file():
-        raise UsageError(f"{path} is not there", hint="name a script, or a .tltrace: --from-failure FILE")
+        raise UsageError(f"file not found: {path}", hint="name a script, or a .tltrace: --from-failure FILE")
     if path.suffix == ".tltrace":
         return _from_trace(path)
     data = path.read_bytes()
@@ -64,7 +172,7 @@ def read_failure(path: Path) -> FailingCase:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8: byte {error.start}", hint="save it as UTF-8") from error
     except (SyntaxError, ValueError) as error:
-        raise UsageError(f"{path} is no Python that parses: {error}", hint="name a script that runs") from error
+        raise UsageError(f"{path}: invalid Python syntax: {error}", hint="name a script that runs") from error
     return FailingCase(source, path.name)
 
 
@@ -79,13 +187,13 @@ def _from_trace(path: Path) -> FailingCase:
             f"{path} names {kernel.source} and does not hold its source",
             hint=f"give the script itself: --from-failure {script}",
         )
-    said = (failure.message.strip().splitlines() or [""])[-1] if failure else ""
     return FailingCase(
         source=_program(load_zoo_kernel(name), kernel.parameters, kernel.target, kernel.pass_configs),
         name=f"{name}.py",
-        error=said,
         kernel=name,
         target=kernel.target,
+        error=(failure.message.strip().splitlines() or [""])[-1] if failure else "",
+        build=file.trace.build.name,
         pass_name=(failure.pass_name or "").rpartition(".")[2] if failure else "",
     )
 

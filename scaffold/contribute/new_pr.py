@@ -15,6 +15,7 @@ from scaffold.contribute.change import Change, is_test_file, read_change
 from scaffold.contribute.draft import FILE, Draft, draft_folder, write_draft
 from scaffold.contribute.failing import FailingCase
 from scaffold.contribute.kinds import Kind
+from scaffold.contribute.program_split import split_program
 from scaffold.contribute.script import Script, read_script
 from scaffold.contribute.skeleton import chosen, merged, render
 from scaffold.contribute.titles import Title, area_of, beyond_usual, full_title, pascal_of, slug_of, subsystem_of
@@ -193,7 +194,7 @@ def _adopted(root: Path, base_ref: str) -> Change:
 def _targets(request: Request) -> tuple[str, ...]:
     if request.targets:
         return request.targets
-    if request.failing and request.failing.target:
+    if request.failing:
         return (request.failing.target,)
     return (_DEFAULT_TARGETS.get(request.backend or "cuda", "cuda:sm_90a"),)
 
@@ -229,9 +230,8 @@ def _context(
         "script": asdict(script) if script else {},
         "adopted": request.adopt,
         "changed": {},
-        "repro_source": failing.source if failing else "",
-        "repro_name": failing.name if failing else "",
-        "repro_error": failing.error if failing else "",
+        "failing": failing,
+        "program": split_program(failing.source) if failing else None,
         "checkout_version": version.decode("utf-8", "replace").strip(),
         "base_short": base.hexsha[:12],
     }

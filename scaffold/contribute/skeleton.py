@@ -42,11 +42,21 @@ def chosen(files: tuple[TemplateFile, ...], context: Context) -> list[tuple[Temp
 
 def render(kind: Kind, file: TemplateFile, context: Context) -> str:
     """The text of one file, ending in one newline."""
-    name = f"{kind.name}/{file.template}"
+    return render_template(f"{kind.name}/{file.template}", context)
+
+
+def render_template(name: str, context: Context) -> str:
+    """The text of a template, named by its path below ``templates/``; it ends in one newline.
+
+    Raises
+    ------
+    ScaffoldError
+        If a template of the kit is at fault.
+    """
     try:
         template = _environment().get_template(name)
     except TemplateError as error:
-        raise ScaffoldError(f"template {name}: {error}", hint="mend it in templates/") from error
+        raise ScaffoldError(f"template {name}: {error}", hint="fix it in templates/") from error
     return _render(template, name, context).rstrip() + "\n"
 
 
@@ -54,7 +64,7 @@ def _render(template: Any, name: str, context: Context) -> str:
     try:
         text: str = template.render(**context)
     except TemplateError as error:
-        raise ScaffoldError(f"template {name}: {error}", hint="mend it in templates/") from error
+        raise ScaffoldError(f"template {name}: {error}", hint="fix it in templates/") from error
     return text
 
 

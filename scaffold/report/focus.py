@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scaffold.diff.text import Hunk
+from scaffold.report.derived import fold_derived
 from scaffold.report.view import PassView, Report
 
 #: Lines shown above the telling one.
@@ -25,11 +26,11 @@ def focused_window(report: Report, most_lines: int) -> list[Hunk]:
 
 
 def window_from(row: PassView, telling: str | None, most_lines: int) -> list[Hunk]:
-    """At most ``most_lines`` lines of ``row``, from a little above the line ``telling`` on."""
+    """At most ``most_lines`` lines of ``row``, derived ones left out, from a little above the line ``telling`` on."""
     skip = _position(row, telling)
     left = most_lines
     window: list[Hunk] = []
-    for hunk in row.hunks:
+    for hunk in fold_derived(row.hunks)[0]:
         if skip >= len(hunk.lines):
             skip -= len(hunk.lines)
             continue
@@ -45,7 +46,7 @@ def window_from(row: PassView, telling: str | None, most_lines: int) -> list[Hun
 def _position(row: PassView, telling: str | None) -> int:
     """Lines to skip: the telling line's position in its hunk, less the lead, counted over all hunks."""
     before = 0
-    for hunk in row.hunks:
+    for hunk in fold_derived(row.hunks)[0]:
         for index, line in enumerate(hunk.lines):
             if telling is not None and line.kind != " " and not line.carried and line.text.strip() == telling:
                 return before + max(0, index - _LEAD)

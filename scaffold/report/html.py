@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scaffold.diff.text import Hunk, Line
+from scaffold.report.derived import fold_derived
 from scaffold.report.page import render_page, utf16
 from scaffold.report.view import SYMBOLS, ArtifactView, PassSideView, PassView, Report, SideView, Texts
 from scaffold.trace.model import FunctionResources
@@ -245,7 +246,7 @@ def _static_hunks(hunks: Sequence[Hunk], limit: int) -> tuple[list[tuple[str, st
     """Places and texts of hunks up to ``limit`` lines, and how many lines were left out."""
     shown: list[tuple[str, str]] = []
     left = limit
-    for hunk in hunks:
+    for hunk in fold_derived(hunks)[0]:
         if left > 0:
             shown.append((hunk.place, _plain(hunk.lines[:left])))
         left -= len(hunk.lines)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from scaffold.diff.text import Hunk
 from scaffold.report.clean import cleaned
+from scaffold.report.derived import fold_derived, folded_note
 from scaffold.report.markup import cell, details, escaped, fence, inline, link
 from scaffold.report.verdict import RESOURCE_LABELS
 from scaffold.report.view import SYMBOLS, MetricView, PassView, Report
@@ -128,7 +129,10 @@ def _pass_section(row: PassView) -> list[str]:
         body += [_metrics(row.metrics), ""]
     if row.note:
         body += [escaped(row.note), ""]
-    body += _diff_block(row.hunks, _MOST_PER_PASS)
+    hunks, folded = fold_derived(row.hunks)
+    body += _diff_block(hunks, _MOST_PER_PASS)
+    if folded:
+        body += ["", f"{folded_note(folded)}."]
     if row.hidden_hunks:
         body += ["", f"{row.hidden_hunks} more places differed before this pass already."]
     return details(title, body)

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scaffold.diff.place import indentation
 from scaffold.diff.text import Hunk, Line
 from scaffold.report.clean import cleaned
+from scaffold.report.derived import fold_derived, folded_note
 from scaffold.report.focus import focused_pass, focused_window
 from scaffold.report.terminal import select_passes
 from scaffold.report.view import SYMBOLS, PassView, Report
@@ -63,7 +64,7 @@ def render_png(report: Report, passes: Sequence[str] = ()) -> bytes:
     report = cleaned(report)
     chosen = select_passes(report, passes)
     row = chosen[0] if chosen else focused_pass(report)
-    hunks = row.hunks if chosen and row else focused_window(report, _MOST_ROWS)
+    hunks = fold_derived(row.hunks)[0] if chosen and row else focused_window(report, _MOST_ROWS)
     rows = [*_head(report), *(_pass_rows(row, hunks) if row is not None else [])]
     line_height = round(_FONT_PIXELS * 1.45)
     width = round(_cell_width() * _COLUMNS) + 2 * _MARGIN
@@ -106,9 +107,12 @@ def _pass_rows(row: PassView, hunks: Sequence[Hunk]) -> Iterator[_Row]:
                 rows += _line_rows(_dedented(line, spare))
                 drawn += 1
     yield from rows
-    left = sum(len(hunk.lines) for hunk in row.hunks) - drawn
+    all_hunks, folded = fold_derived(row.hunks)
+    left = sum(len(hunk.lines) for hunk in all_hunks) - drawn
     if left:
         yield _Row(f"… {left} more lines in this pass", ink=_FAINT)
+    elif folded:
+        yield _Row(f"… {folded_note(folded)}", ink=_FAINT)
 
 
 def _dedented(line: Line, spare: int) -> Line:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from scaffold.diff.text import Hunk, Line
 from scaffold.report.clean import cleaned
+from scaffold.report.derived import fold_derived, folded_note
 from scaffold.report.focus import focused_pass, focused_window
 from scaffold.report.view import SYMBOLS, MetricView, PassView, Report, SideView
 
@@ -291,16 +292,19 @@ def _print_row_changes(
         console.print(Text("  names matched: " + ", ".join(f"{new} for {old}" for new, old in row.names), style="dim"))
     if row.note:
         console.print(Text(f"  {row.note}", style="dim"))
-    hunks = row.hunks if window is None else window
+    all_hunks, folded = (row.hunks, 0) if options.all_rows else fold_derived(row.hunks)
+    hunks = all_hunks if window is None else window
     for hunk in hunks:
         console.print(Text(f"@@ {hunk.place or 'module'} @@", style="cyan"), soft_wrap=True)
         if options.side_by_side:
             _print_side_by_side(hunk, console)
         else:
             _print_unified(hunk, console)
-    left = sum(len(hunk.lines) for hunk in row.hunks) - sum(len(hunk.lines) for hunk in hunks)
+    left = sum(len(hunk.lines) for hunk in all_hunks) - sum(len(hunk.lines) for hunk in hunks)
     if left > 0:
         console.print(Text(f"… {left} more lines: --pass {row.index}", style="dim"))
+    elif folded:
+        console.print(Text(f"… {folded_note(folded)}: --all", style="dim"))
     if row.hidden_hunks:
         carried = (
             f"{row.hidden_hunks} more place{'s' if row.hidden_hunks > 1 else ''} differed before this pass already"

@@ -6,13 +6,16 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from traces import module, trace_of
 
+from scaffold.builds import repeatability
 from scaffold.builds.build import Build
+from scaffold.builds.workspace import Workspace
 from scaffold.cli import comparing
 from scaffold.cli.comparing import Compared, compare_sides
 from scaffold.cli.tracing import Side
@@ -60,11 +63,12 @@ class Lowerings:
 def lowerings(monkeypatch: pytest.MonkeyPatch) -> Lowerings:
     found = Lowerings()
     monkeypatch.setattr(comparing, "lowering_again", found.lowering_again)
+    monkeypatch.setattr(repeatability, "content_digest", lambda build, _: build.name)
     return found
 
 
 @pytest.fixture
-def compare(lowerings: Lowerings) -> Compare:
+def compare(lowerings: Lowerings, tmp_path: Path) -> Compare:
     def run(
         files: Sequence[TraceFile],
         *,
@@ -73,7 +77,7 @@ def compare(lowerings: Lowerings) -> Compare:
         sides: tuple[Side, Side] = (BASELINE, CANDIDATE),
     ) -> Compared:
         lowerings.next = {"wheel:0.1.14": iter(baseline), "wheel:0.1.15": iter(candidate)}
-        session: Any = SimpleNamespace(progress=Progress(verbosity=-1))
+        session: Any = SimpleNamespace(progress=Progress(verbosity=-1), workspace=Workspace(tmp_path))
         return compare_sides(session, sides, files, context=3)
 
     return run
@@ -97,6 +101,38 @@ def test_a_difference_is_believed_after_five_lowerings_of_each_side(compare: Com
     assert verdict.details[-1] == (
         "no two of 5 lowerings of the baseline and 5 of the candidate are the same; by chance alone: 0.79 %"
     )
+
+
+def test_what_is_known_of_sides_that_do_not_vary_is_not_lowered_again(compare: Compare, lowerings: Lowerings) -> None:
+    first = compare([lowering(1), lowering(2)], baseline=[1] * 4, candidate=[2] * 4)
+    again = compare([lowering(1), lowering(2)])
+    assert len(lowerings.made) == 8
+    assert again.result.finding
+    assert (first.result.lowerings, again.result.lowerings) == ((5, 5), (6, 6))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "made"),
+    [
+        pytest.param(3, 2, 8 + 4, id="the-baseline-comes-out-differently"),
+        pytest.param(1, 3, 8 + 4, id="the-candidate-comes-out-differently"),
+        pytest.param(3, 4, 8 + 8, id="both-do"),
+    ],
+)
+def test_what_is_known_does_not_hold_where_a_side_comes_out_differently(
+    baseline: int, candidate: int, made: int, compare: Compare, lowerings: Lowerings
+) -> None:
+    compare([lowering(1), lowering(2)], baseline=[1] * 4, candidate=[2] * 4)
+    compared = compare([lowering(baseline), lowering(candidate)], baseline=[baseline] * 4, candidate=[candidate] * 4)
+    assert len(lowerings.made) == made
+    assert compared.result.finding
+
+
+def test_nothing_is_kept_of_a_side_that_varies(compare: Compare, lowerings: Lowerings) -> None:
+    for _ in range(2):
+        compare([lowering(1), lowering(2)], baseline=[3, 1] * 6, candidate=[2] * 11)
+    kept = [side for side in lowerings.made if side is BASELINE]
+    assert len(kept) >= 8
 
 
 def test_a_difference_that_chance_explains_is_not_claimed(compare: Compare, lowerings: Lowerings) -> None:

@@ -19,7 +19,7 @@ from upstreams import TEST, clone, state
 from verbs import run_verb
 
 from scaffold.builds.workspace import Workspace
-from scaffold.contribute.draft import all_drafts
+from scaffold.contribute.draft import REPRO_KERNEL, all_drafts
 from scaffold.contribute.kinds import kinds
 from scaffold.contribute.questions import questions_for
 from scaffold.contribute.titles import USUAL_LENGTH
@@ -331,14 +331,28 @@ def test_a_title_longer_than_upstreams_is_noted_by_the_limit_of_preflight(
     assert noted == (length + 8 > USUAL_LENGTH)
 
 
-def test_a_failing_script_becomes_the_repro(checkout: Path, tmp_path: Path) -> None:
+def test_a_failing_script_becomes_the_repro_where_it_cannot_be_run(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
     script = tmp_path / "fails.py"
-    script.write_text("text = '''\"\"\" \\\\n $(x)'''\nraise ValueError('off by 3')\n")
-    assert new_pr(checkout, "bugfix", "--title", "mend it", "--from-failure", str(script)) == 0
+    script.write_text("import tilelang\ntext = '''\"\"\" \\\\n $(x)'''\nraise ValueError('off by 3')\n")
+    assert new_pr(checkout, "bugfix", "--title", "fix it", "--from-failure", str(script)) == 0
+    assert "fails.py was not run: " in capsys.readouterr().err
     (draft,) = all_drafts(Workspace(tmp_path / "workspace"))
+    assert draft.kernels == (REPRO_KERNEL,)
+    assert draft.kernel_arguments == (f"{draft.repro}::build",)
     done = subprocess.run([sys.executable, draft.repro], capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert (done.returncode, done.stdout.splitlines()[-1][:11]) == (1, "reproduces:"), done
-    assert "off by 3" in done.stdout
+    assert (done.returncode, done.stdout) == (2, "cannot tell: No module named 'tilelang'\n"), done
+
+
+def test_a_build_that_is_named_must_be_there(checkout: Path, tmp_path: Path) -> None:
+    script = tmp_path / "fails.py"
+    script.write_text("raise ValueError\n")
+    before = state(checkout)
+    words = ("--from-failure", str(script), "--build", "python:/nowhere/python")
+    assert new_pr(checkout, "bugfix", "--title", "fix it", *words) != 0
+    assert state(checkout) == before
 
 
 def test_a_failing_script_that_is_none_is_refused(

@@ -15,9 +15,11 @@ import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scaffold.contribute.body import NOT_RUN, blocks, sections, unwritten
+from scaffold.contribute.failing import FailingCase
 from scaffold.contribute.kinds import Kind, TemplateFile, checklists_folder, kinds, templates_folder
 from scaffold.contribute.preflight.checklist import Item, parse_checklist
 from scaffold.contribute.preflight.registry import RULES
+from scaffold.contribute.program_split import split_program
 from scaffold.contribute.script import script_of
 from scaffold.contribute.skeleton import chosen, merged, render
 from scaffold.contribute.titles import full_title, pascal_of, slug_of
@@ -60,6 +62,29 @@ TITLES = {
 }
 DEFINES = "def main():\n    pass\n\n\nclass Table:\n    pass\n"
 GUARDED = f'{DEFINES}\n\nif __name__ == "__main__":\n    main()\n'
+PROGRAM = '''"""What this shows."""
+import tilelang
+import tilelang.language as T
+
+SIZE = 8
+
+
+@tilelang.jit
+def pick(size=SIZE):
+    return T.empty((size,))
+
+
+# As it was reported.
+kernel = pick()
+if __name__ == "__main__":
+    assert kernel is not None
+'''
+
+
+def failure_of(case: FailingCase) -> dict[str, Any]:
+    return {"failing": case, "program": split_program(case.source)}
+
+
 SCRIPTS = {
     "help": script_of("maint/scripts/compare.py", f"import argparse\np = argparse.ArgumentParser()\n{GUARDED}"),
     "run": script_of("maint/host_checks/01_it's.py", "print('as it is')\n"),
@@ -82,8 +107,12 @@ MORE: dict[str, dict[str, Any]] = {
         "pass_name": "LowerTileOp",
         "topic": "gemm",
     },
-    "failure": {"repro_source": SCRIPT, "repro_name": "it's.py", "repro_error": 'ValueError: it\'s "wrong"'},
-    "failure-unnamed": {"repro_source": "raise SystemExit(1)", "issue": 7},
+    "failure": failure_of(FailingCase(SCRIPT, "it's.py", stage="program", error='ValueError: it\'s "wrong"')),
+    "failure-not-seen": {**failure_of(FailingCase("raise SystemExit(1)", "fails.py")), "issue": 7},
+    "failure-split": failure_of(
+        FailingCase(PROGRAM, "pick.py", stage="lower", number=2, error="Check failed: 1", pass_configs={"tl.a": True})
+    ),
+    "failure-of-tests": failure_of(FailingCase("def test_it():\n    raise ValueError\n", "test_it.py", stage="run")),
     "rocm": {"backend": "rocm", "area": "amd", "targets": ["hip:gfx942"]},
     "metal": {"backend": "metal", "area": "metal", "targets": ["metal"]},
     "cpu": {"backend": "cpu", "area": "cpu", "targets": ["c"]},
@@ -156,9 +185,8 @@ def context_of(kind: Kind, title: str, more: Mapping[str, Any]) -> dict[str, Any
         "script": {},
         "adopted": False,
         "changed": {},
-        "repro_source": "",
-        "repro_name": "",
-        "repro_error": "",
+        "failing": None,
+        "program": None,
         "checkout_version": "0.1.13",
         "base_short": "8001cc4ccf61",
     }
@@ -298,6 +326,8 @@ def test_tests_are_whole(kind: Kind, title: str, more: Context) -> None:
         marks = {node.name: [ast.unparse(mark) for mark in node.decorator_list] for node in tests}
         assert tests, path
         assert len({node.name for node in tests}) == len(tests)
+        if more.get("failing"):
+            continue  # its own program, on the device that it needs
         assert [name for name, lines in marks.items() if not any("requires_" in line for line in lines)], path
         assert set(re.findall(r"requires_\w+", text)) <= {"requires_cuda", "requires_rocm", "requires_metal"}
         assert re.search(r"assert_close|assert_structural_equal|example\.check_|^\s+assert ", text, re.MULTILINE)
@@ -419,43 +449,10 @@ def test_a_backend_is_launched_with_threads_where_its_dialect_has_them(backend: 
     assert ("threads=threads" in text) == (backend in ("cuda", "hip", "metal", "webgpu"))
 
 
-def _reproduce(source: str, error: str, tmp_path: Path) -> tuple[int, str]:
-    """What a bug's repro says of a script, with no package of this environment in reach."""
-    kind = kinds()["bugfix"]
-    failure = {"repro_source": source, "repro_name": "x.py", "repro_error": error}
-    _, text = kept(kind, context_of(kind, TITLES["plain"], failure))["repro.py"]
-    path = tmp_path / "repro.py"
-    path.write_text(text, encoding="utf-8")
-    ran = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False)
-    return ran.returncode, ran.stdout.strip()
-
-
-@pytest.mark.parametrize(
-    ("source", "error", "code", "said"),
-    [
-        ("print('fine')", "", 0, "does not reproduce"),
-        ("print('fine')", "ValueError: x", 0, "does not reproduce"),
-        ("raise ValueError('x')", "ValueError: x", 1, "reproduces: ValueError: x"),
-        ("raise ValueError('x')", "", 1, "reproduces: ValueError: x"),
-        ("raise SystemExit(3)", "", 1, "reproduces: exit code 3"),
-        ("raise KeyError('y')", "ValueError: x", 2, "cannot tell: it fails in another way: KeyError: 'y'"),
-        ("raise RuntimeError('No CUDA GPUs are available')", "", 2, "cannot tell: RuntimeError: No CUDA GPUs"),
-        ("raise RuntimeError('no HIP device')", "ValueError: x", 2, "cannot tell: RuntimeError: no HIP device"),
-        ("raise ModuleNotFoundError(\"No module named 'torch'\")", "", 2, "cannot tell: ModuleNotFoundError"),
-        ("if True print()", "", 1, "reproduces: SyntaxError"),
-        (SCRIPT, 'ValueError: it\'s "wrong"', 1, 'reproduces: ValueError: it\'s "wrong"'),
-    ],
-)
-def test_a_repro_judges_a_script_by_how_it_ends(source: str, error: str, code: int, said: str, tmp_path: Path) -> None:
-    returned, out = _reproduce(source, error, tmp_path)
-    assert (returned, out[: len(said)]) == (code, said)
-    assert "\n" not in out
-
-
 @pytest.mark.parametrize("source", [SCRIPT, "print(1)", "print(1)\n", "a = '''\n\n  x\n'''\n", "# é\r\nx = 1\r\n"])
 def test_a_repro_holds_the_script_as_it_was(source: str) -> None:
     kind = kinds()["bugfix"]
-    _, text = kept(kind, context_of(kind, TITLES["plain"], {"repro_source": source}))["repro.py"]
+    _, text = kept(kind, context_of(kind, TITLES["plain"], failure_of(FailingCase(source, "x.py"))))["repro.py"]
     (value,) = (
         node.value
         for node in ast.parse(text).body
@@ -465,57 +462,14 @@ def test_a_repro_holds_the_script_as_it_was(source: str) -> None:
     assert program.splitlines() == source.splitlines()
 
 
-def test_a_repro_without_a_script_says_when_there_is_nothing_to_run_it_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", ["alone", "failure", "failure-split"])
+def test_a_repro_says_when_there_is_nothing_to_run_it_on(more: str, tmp_path: Path) -> None:
     kind = kinds()["bugfix"]
     path = tmp_path / "repro.py"
-    path.write_text(kept(kind, context_of(kind, HOSTILE, {}))["repro.py"][1], encoding="utf-8")
+    path.write_text(kept(kind, context_of(kind, HOSTILE, MORE[more]))["repro.py"][1], encoding="utf-8")
     ran = subprocess.run([sys.executable, "-I", "-S", str(path)], capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     assert ran.stdout.startswith("cannot tell: No module named")
-
-
-READS_ITSELF = """import inspect
-import sys
-
-
-def kernel():
-    return "its own text"
-
-
-assert "its own text" in inspect.getsource(kernel)
-"""
-
-
-@pytest.mark.parametrize(
-    ("ending", "outcome"),
-    [
-        ("print('fine')", "passed"),
-        ("raise ValueError('x')", "failed"),
-        ("raise RuntimeError('No CUDA GPUs are available')", "skipped"),
-    ],
-)
-def test_a_failing_script_is_a_test_that_runs_it_as_a_file(ending: str, outcome: str, tmp_path: Path) -> None:
-    """TileLang asks Python for the source of what it compiles; there is none for ``python -c``."""
-    kind = kinds()["bugfix"]
-    context = context_of(kind, "Sum rows", {"repro_source": READS_ITSELF + ending})
-    (text,) = written_tests(kind, context).values()
-    tree = ast.parse(text)
-    tree.body = [
-        node
-        for node in tree.body
-        if (isinstance(node, ast.Import) and node.names[0].name in {"os", "re", "subprocess", "sys", "pytest"})
-        or (isinstance(node, ast.FunctionDef) and node.name.endswith("_scenario"))
-    ]
-    names: dict[str, Any] = {}
-    exec(compile(tree, "test", "exec"), names)
-    try:
-        names["test_sum_rows_scenario"](tmp_path)
-    except AssertionError:
-        assert outcome == "failed"
-    except pytest.skip.Exception:
-        assert outcome == "skipped"
-    else:
-        assert outcome == "passed"
 
 
 LISTS = sorted(checklists_folder().glob("*.md"))

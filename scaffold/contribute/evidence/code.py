@@ -44,9 +44,9 @@ def compare_kernels(work: Work, record: StepRecord) -> StepRecord:
     if not work.draft.kernels:
         return impossible(record, NO_KERNEL)
     records = []
-    for kernel in work.draft.kernels:
+    for kernel, argument in zip(work.draft.kernels, work.draft.kernel_arguments, strict=True):
         for target in work.draft.targets:
-            words = [kernel, "--target", target, *work.sides.specs()]
+            words = [argument, "--target", target, *work.sides.specs()]
             records.append((kernel, target, words, work.ask("tir-diff", words)))
     read = [document_of(said) for *_, said in records]
     differs = sum(bool(document) and document["verdict"]["outcome"] == "differs" for document in read)
@@ -60,7 +60,7 @@ def compare_kernels(work: Work, record: StepRecord) -> StepRecord:
         verdict="; ".join([*heads, *missing]),
         finding=differs > 0,
         proof=difference_proof(records, read),
-        commands=tuple(typed("tir-diff", words) for _, _, words, _ in records),
+        commands=tuple(typed("tir-diff", words, work.draft.names_of_arguments) for _, _, words, _ in records),
         details={"differs": differs, "kernels": len(records)},
         images=images,
     )

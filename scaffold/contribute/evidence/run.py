@@ -144,7 +144,7 @@ def fill_body(
 
 def _kernel_files(draft: Draft) -> Iterator[tuple[str, str]]:
     """Files that hold a kernel of the draft, wherever they lie, and what a reader sees of them: the name."""
-    for kernel in draft.kernels:
+    for kernel in draft.kernel_arguments:
         path = Path(kernel.partition("::")[0])
         if path.is_absolute():
             yield str(path), path.name

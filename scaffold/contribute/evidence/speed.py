@@ -20,7 +20,7 @@ def compare_times(work: Work, record: StepRecord) -> StepRecord:
         return impossible(record, NO_KERNEL)
     if find_gpu() is None and "c" not in work.draft.targets:
         return impossible(record, NO_GPU)
-    words = [*work.draft.kernels, *(["--target", "c"] if find_gpu() is None else []), *work.sides.specs()]
+    words = [*work.draft.kernel_arguments, *(["--target", "c"] if find_gpu() is None else []), *work.sides.specs()]
     said = work.ask("bench", words)
     if said.missing:
         return impossible(record, said.missing)
@@ -33,7 +33,7 @@ def compare_times(work: Work, record: StepRecord) -> StepRecord:
         verdict=report.headline,
         finding=any(word in FINDINGS for word in verdicts.values()),
         proof=bench_proof(report),
-        commands=(typed("bench", words),),
+        commands=(typed("bench", words, work.draft.names_of_arguments),),
         details={"verdicts": verdicts},
         images=(name,),
     )
@@ -47,7 +47,7 @@ def compare_profiles(work: Work, record: StepRecord) -> StepRecord:
         return impossible(record, NO_KERNEL)
     if find_gpu() is None:
         return impossible(record, NO_GPU)
-    words = [work.draft.kernels[0], *work.sides.specs()]
+    words = [work.draft.kernel_arguments[0], *work.sides.specs()]
     said = work.ask("profile", words)
     if said.missing:
         return impossible(record, said.missing)
@@ -55,7 +55,7 @@ def compare_profiles(work: Work, record: StepRecord) -> StepRecord:
         record,
         verdict=document_of(said)["headline"],
         proof=profile_proof(document_of(said)),
-        commands=(typed("profile", words),),
+        commands=(typed("profile", words, work.draft.names_of_arguments),),
     )
 
 

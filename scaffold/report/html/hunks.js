@@ -106,6 +106,25 @@ function splitRows(lines, options) {
   return rows;
 }
 
+/** What TVM derives from the rest of a block: see scaffold/report/derived.py. */
+const DERIVED = /^\s*T\.(?:reads|writes)\(/;
+
+/** Rows of a hunk; derived lines are folded, unless nothing else changed. */
+function hunkRows(lines, rows, options) {
+  const kept = lines.filter((line) => !DERIVED.test(line.text));
+  const folded = lines.length - kept.length;
+  if (options.whole || !folded || kept.every((line) => line.kind === " ")) return rows(lines);
+  const shown = rows(kept);
+  const button = el("button", { type: "button", class: "gap", onclick: () => {
+    const all = rows(lines);
+    shown.forEach((row) => row.remove());
+    button.replaceWith(...all);
+    all[0].tabIndex = -1;
+    all[0].focus({ preventScroll: true });
+  } }, `⋯ ${plural(folded, "line")} of T.reads and T.writes`);
+  return [...shown, button];
+}
+
 /**
  * A difference as an element.
  * hunks: [{place, lines}]; gap(from, to) gives lines between two hunks, from and to being [before, after] (from 0);
@@ -131,7 +150,7 @@ function diffView(hunks, gap, ends, open, options) {
   hunks.forEach((hunk, at) => {
     const first = firstNumbers(hunk.lines);
     between(first, at);
-    box.append(el("div", { class: "place" }, placeNodes(hunk.place, options.language === "tir" ? "top of the module" : `line ${first[0] + 1}`)), ...rows(hunk.lines));
+    box.append(el("div", { class: "place" }, placeNodes(hunk.place, options.language === "tir" ? "top of the module" : `line ${first[0] + 1}`)), ...hunkRows(hunk.lines, rows, options));
     from = afterLast(hunk.lines, first);
   });
   if (hunks.length || options.whole) between(ends, hunks.length);
