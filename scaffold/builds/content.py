@@ -44,13 +44,13 @@ class FileHashes:
         self._known = _read(path)
         self._changed = False
 
-    def of(self, file: Path) -> str:
+    def of(self, file: str | Path) -> str:
         """The sha256 of ``file`` in hex; raises OSError."""
-        status = file.stat()
+        status = os.stat(file)  # noqa: PTH116 - thousands of files: a path takes three times as long
         stamp = f"{status.st_size}|{status.st_mtime_ns}|{status.st_ino}"
         known = self._known.get(str(file))
         if known is None or known[0] != stamp:
-            known = self._known[str(file)] = [stamp, file_sha256(file)]
+            known = self._known[str(file)] = [stamp, file_sha256(Path(file))]
             self._changed = True
         return known[1]
 
@@ -82,8 +82,8 @@ def content_digest(build: Build, workspace: Workspace) -> str:
     hashes = FileHashes(workspace.folder(workspace.cache / "content") / f"{name}.json")
     digest = hashlib.sha256()
     for root in (package, *(package.parent / part for part in _BESIDE)):
-        for file in _files(root):
-            digest.update(f"{file.relative_to(root)} {hashes.of(file)}\n".encode())
+        for name, file in _files(str(root), ""):
+            digest.update(f"{name} {hashes.of(file)}\n".encode())
     stands_on = sorted(item.name for item in site.glob("*.dist-info") if _STANDS_ON.match(item.name))
     digest.update("\n".join(stands_on).encode())
     hashes.save()
@@ -113,13 +113,16 @@ def _where(python: str) -> tuple[Path, Path]:
     return Path(lines[-2]).parent, Path(lines[-1])
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
-        for name in sorted(names):
-            file = Path(folder) / name
-            if file.is_file():
-                yield file
+def _files(folder: str, below: str) -> Iterator[tuple[str, str]]:
+    """Files below ``folder``, by their names from the root on. Thousands: strings take a third of the time of paths."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    yield from ((f"{below}{entry.name}", entry.path) for entry in entries if entry.is_file())
+    for entry in entries:
+        if entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path, f"{below}{entry.name}/")
 
 
 def files_digest(files: Iterable[Path], hashes: FileHashes) -> str | None:

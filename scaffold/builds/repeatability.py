@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-from scaffold.builds.build import Build
-from scaffold.builds.content import content_digest
 from scaffold.builds.workspace import Workspace
 from scaffold.files import write_atomically
 from scaffold.trace.model import TraceFile, text_digest
 
 
-def known_lowerings(file: TraceFile, build: Build, workspace: Workspace) -> int:
-    """Number of earlier lowerings of the kernel of ``file`` in ``build`` that all came out as this one.
+class Repeatability:
+    """What is known of one kernel in one build: the number of lowerings that all came out alike."""
 
-    0 if any came out differently: what it depends on may have changed since.
-    """
-    try:
-        known: dict[str, Any] = json.loads(_path(file, build, workspace).read_bytes())
-        return int(known["lowerings"]) if known["result"] == result_digest(file) else 0
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
+    def __init__(self, file: TraceFile, build_digest: str, workspace: Workspace) -> None:
+        kernel = file.trace.kernel
+        settings = (sorted(kernel.parameters.items()), sorted(kernel.pass_configs.items()))
+        key = text_digest(repr((build_digest, kernel.source, kernel.source_sha256, kernel.target_string, settings)))
+        self._path = workspace.cache / "lowerings" / f"{key[:32]}.json"
+        self._result = result_digest(file)
 
+    def known(self) -> int:
+        """Number of earlier lowerings that all came out as this one; 0 if any did not: its input may have changed."""
+        try:
+            known: dict[str, Any] = json.loads(self._path.read_bytes())
+            return int(known["lowerings"]) if known["result"] == self._result else 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
 
-def keep_lowerings(file: TraceFile, lowerings: int, build: Build, workspace: Workspace) -> None:
-    """Remember that so many lowerings came out as ``file``, and none differently."""
-    document = {"lowerings": lowerings, "result": result_digest(file)}
-    write_atomically(_path(file, build, workspace), json.dumps(document).encode())
+    def keep(self, lowerings: int) -> None:
+        """Remember that so many came out as this one, and none differently."""
+        write_atomically(self._path, json.dumps({"lowerings": lowerings, "result": self._result}).encode())
 
 
 def result_digest(file: TraceFile) -> str:
@@ -36,11 +38,3 @@ def result_digest(file: TraceFile) -> str:
     source = file.trace.artifact("source")
     passes = [(record.name, record.after) for record in file.trace.passes]
     return text_digest(repr((passes, source.digest if source else None)))
-
-
-def _path(file: TraceFile, build: Build, workspace: Workspace) -> Path:
-    kernel = file.trace.kernel
-    asked = (kernel.source, kernel.source_sha256, kernel.target_string)
-    settings = (sorted(kernel.parameters.items()), sorted(kernel.pass_configs.items()))
-    key = text_digest(repr((content_digest(build, workspace), asked, settings)))
-    return workspace.cache / "lowerings" / f"{key[:32]}.json"

@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from scaffold.builds.content import content_digest
 from scaffold.builds.process import end_all
-from scaffold.builds.repeatability import keep_lowerings, known_lowerings, result_digest
+from scaffold.builds.repeatability import Repeatability, result_digest
 from scaffold.cli.tracing import Session, Side, lowering_again
 from scaffold.diff.chance import odds_of_nothing_in_common
 from scaffold.diff.model import Status, TwoSides
@@ -52,15 +53,23 @@ def compare_sides(session: Session, sides: Sequence[Side], files: Sequence[Trace
             again = lower(0)
         unstable = _introducing(compare(files[0], again, context=context))
         return replace(first, result=replace(result, unstable=unstable, unstable_sides=("baseline",)))
-    pairs = list(zip(files, sides, strict=True))
-    known = [known_lowerings(file, side.build, session.workspace) if side.build else 0 for file, side in pairs]
-    samples = (_Samples([files[0]], known[0]), _Samples([files[1]], known[1]))
-    with lowering_again(session, sides) as lower:
-        odds = _sample(session, lower, samples)
-    for side, sampled in zip(sides, samples, strict=True):
-        if side.build is not None and len(set(sampled.results)) == 1:
-            keep_lowerings(sampled.files[0], min(len(sampled), _MOST_KEPT), side.build, session.workspace)
-    return _judged(samples, odds, context=context)
+    builds = {side.build for side in sides if side.build is not None}
+    digests = {build: content_digest(build, session.workspace) for build in builds}
+    known = [
+        Repeatability(file, digests[side.build], session.workspace)
+        for file, side in zip(files, sides, strict=True)
+        if side.build is not None
+    ]
+    samples = (_Samples([files[0]], known[0].known()), _Samples([files[1]], known[1].known()))
+    odds: float | None = odds_of_nothing_in_common(samples[0].results, samples[1].results)
+    # Of sides that are known not to vary nothing has to be lowered.
+    if min(map(len, samples)) < _LOOKS[0][0]:
+        with lowering_again(session, sides) as lower:
+            odds = _sample(session, lower, samples)
+    for knowledge, sampled in zip(known, samples, strict=True):
+        if len(set(sampled.results)) == 1:
+            knowledge.keep(min(len(sampled), _MOST_KEPT))
+    return _judged(first, samples, odds, context=context)
 
 
 @dataclass
@@ -102,7 +111,7 @@ def _sample(session: Session, lower: Callable[[int], TraceFile], samples: tuple[
     return odds
 
 
-def _judged(samples: tuple[_Samples, _Samples], odds: float | None, *, context: int) -> Compared:
+def _judged(first: Compared, samples: tuple[_Samples, _Samples], odds: float | None, *, context: int) -> Compared:
     lowered = (samples[0].files, samples[1].files)
     counts = (len(samples[0]), len(samples[1]))
     labels: tuple[Literal["baseline", "candidate"], ...] = ("baseline", "candidate")
@@ -115,13 +124,15 @@ def _judged(samples: tuple[_Samples, _Samples], odds: float | None, *, context: 
     for label, other in varying.items():
         unstable = unstable or _introducing(compare(lowered[labels.index(label)][0], other, context=context))
     files = _same_pair(samples) or _nearest_pair(lowered)
-    if files != (lowered[0][0], lowered[1][0]):
+    result = first.result
+    if files != first.files:
         # The machine code follows from the source, and the lowerings since the first were made without it.
         files = (_without_machine_code(files[0]), _without_machine_code(files[1]))
+        result = compare(*files, context=context)
     return Compared(
         files,
         replace(
-            compare(*files, context=context),
+            result,
             unstable=unstable,
             unstable_sides=tuple(varying),
             lowerings=counts,

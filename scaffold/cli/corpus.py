@@ -13,8 +13,9 @@ from pathlib import Path
 
 from scaffold.builds.script import PassedOver
 from scaffold.builds.version import tilelang_version
-from scaffold.cli.corpus_asked import Side, is_folder, manifest_of, sides_of, task_of
+from scaffold.cli.corpus_asked import Side, manifest_of, sides_of, task_of
 from scaffold.cli.corpus_code import compiled, with_resources
+from scaffold.cli.many_options import is_folder
 from scaffold.cli.options import Output, command_line, near, write_result
 from scaffold.cli.pass_links import links_to
 from scaffold.cli.tracing import Session, made_of

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scaffold.cli.comparing import compare_sides
-from scaffold.cli.corpus import FUNCTIONS, ScriptGaps, run_many
-from scaffold.cli.corpus_asked import add_many, is_folder, is_script
+from scaffold.cli.many_options import add_many, is_folder, is_script
 from scaffold.cli.options import (
     Output,
     Parser,
@@ -63,6 +63,9 @@ from scaffold.report.view import Report, Texts
 from scaffold.trace.model import TraceFile
 from scaffold.trace.store import SUFFIX
 
+if TYPE_CHECKING:
+    from scaffold.cli.corpus import ScriptGaps
+
 #: Width of a report written to a file, in columns.
 _FILE_WIDTH = 120
 
@@ -76,6 +79,8 @@ def run(argv: Sequence[str]) -> int:
     if not (namespace.kernels or namespace.corpus or _are_two_traces(namespace)):
         raise UsageError("no kernel is named", hint="name one (gemm), a script (path/to/file.py), or say --corpus")
     if _are_many(namespace):
+        from scaffold.cli.corpus import FUNCTIONS
+
         try:
             return _run_many(namespace, session, output)
         except NothingCompiledError as nothing:
@@ -92,6 +97,8 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _run_many(namespace: argparse.Namespace, session: Session, output: Output) -> int:
+    from scaffold.cli.corpus import run_many  # takes a fifth of a second to import, and one kernel does not need it
+
     return run_many(
         namespace,
         session,

@@ -70,7 +70,7 @@ def _imports(node: ast.stmt) -> bool:
 
 
 def _runs_code(node: ast.stmt, statements: Sequence[ast.stmt]) -> bool:
-    """Whether a constant at the top of the file calls what the program defines, and so compiles where it is imported."""
+    """Whether a constant at the top of the file calls what the program defines: importing it would compile."""
     defined = {inner.name for inner in statements if isinstance(inner, _DEFINITIONS)}
     called = {
         inner.func.id for inner in ast.walk(node) if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name)

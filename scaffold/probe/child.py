@@ -48,7 +48,7 @@ def be_child(request: dict[str, Any], servers_files: Iterable[int]) -> NoReturn:
         os.chdir(request["cwd"])
         os.environ.update(request["env"])
         if request.get("shuffle_heap"):
-            _shuffle_heap(random.SystemRandom())
+            _shuffle_heap(random.Random(os.urandom(16)))
         document = json.loads(Path(request["request"]).read_text(encoding="utf-8"))
         code = int(importlib.import_module(f"scaffold.probe.{request['job']}").run(document))
     except SystemExit as error:
@@ -71,9 +71,8 @@ def _shuffle_heap(chance: random.Random) -> None:
     libc = ctypes.CDLL(None)
     libc.malloc.argtypes, libc.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
     libc.free.argtypes, libc.free.restype = [ctypes.c_void_p], None
-    blocks = [libc.malloc(16 * chance.randint(1, _LARGEST_HOLE // 16)) for _ in range(_HOLES)]
-    chance.shuffle(blocks)
-    for block in blocks[: _HOLES // 2]:
+    blocks = list(map(libc.malloc, chance.choices(range(16, _LARGEST_HOLE + 1, 16), k=_HOLES)))
+    for block in chance.sample(blocks, _HOLES // 2):
         libc.free(block)
 
 

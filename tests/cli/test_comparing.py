@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from traces import module, trace_of
 
-from scaffold.builds import repeatability
 from scaffold.builds.build import Build
 from scaffold.builds.workspace import Workspace
 from scaffold.cli import comparing
@@ -63,7 +62,7 @@ class Lowerings:
 def lowerings(monkeypatch: pytest.MonkeyPatch) -> Lowerings:
     found = Lowerings()
     monkeypatch.setattr(comparing, "lowering_again", found.lowering_again)
-    monkeypatch.setattr(repeatability, "content_digest", lambda build, _: build.name)
+    monkeypatch.setattr(comparing, "content_digest", lambda build, _: build.name)
     return found
 
 
