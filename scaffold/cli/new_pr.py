@@ -158,6 +158,11 @@ def _failing_kernel(failing: FailingCase | None) -> tuple[str, ...]:
 
 def _failing_case(namespace: argparse.Namespace, workspace: Workspace, progress: Progress) -> FailingCase:
     """The program of ``--from-failure``, with the way in which it fails in ``--build``."""
+    if namespace.script:
+        raise UsageError(
+            "--script and --from-failure: the repro and the test are about one of them",
+            hint="leave out --script or --from-failure",
+        )
     case = read_failure(Path(namespace.from_failure))
     if namespace.target:
         case = replace(case, target=normal_label(namespace.target[0]))

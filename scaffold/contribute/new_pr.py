@@ -160,7 +160,7 @@ def _keep(plan: Plan) -> None:
 def _script(request: Request, repo: Repo, base_ref: str) -> Script:
     if "script?" not in request.kind.asks:
         raise UsageError(f"{request.kind.name} takes no --script", hint="leave it out, or: new-pr bugfix --script PATH")
-    others = {"--kernel": request.kernels, "--pass": request.pass_name, "--from-failure": request.failing}
+    others = {"--kernel": request.kernels, "--pass": request.pass_name}
     if also := [flag for flag, value in others.items() if value]:
         raise UsageError(
             f"--script and {also[0]}: the repro and the test are about one of them",

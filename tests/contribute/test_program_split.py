@@ -25,7 +25,8 @@ from scaffold.contribute.program_split import split_program
             id="constants-that-definitions-read",
         ),
         pytest.param(
-            "import tilelang.testing\n\ndef f():\n    pass\n\nif __name__ == '__main__':\n    for i in range(2):\n        f()\n",
+            "import tilelang.testing\n\ndef f():\n    pass\n\n"
+            "if __name__ == '__main__':\n    for i in range(2):\n        f()\n",
             "import tilelang.testing\n\ndef f():\n    pass",
             "    for i in range(2):\n        f()",
             id="a-main-block",
