@@ -26,8 +26,6 @@ from scaffold.trace.model import TraceFile
 #: such sides mostly share one by then, and nearly always with twelve each. Both looks together claim a difference that
 #: is none in less than 1 % of comparisons.
 _LOOKS = ((5, 0.0085), (12, 0.001))
-#: More than the last look takes is not kept.
-_MOST_KEPT = 12
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def compare_sides(session: Session, sides: Sequence[Side], files: Sequence[Trace
             odds = _sample(session, lower, samples)
     for knowledge, sampled in zip(known, samples, strict=True):
         if len(set(sampled.results)) == 1:
-            knowledge.keep(min(len(sampled), _MOST_KEPT))
+            knowledge.keep(min(len(sampled), _LOOKS[-1][0]))  # more than the last look takes is of no use
     return _judged(first, samples, odds, context=context)
 
 

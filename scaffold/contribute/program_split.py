@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scaffold.contribute.skeleton import is_main_guard
+
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _INDENT = "    "
 
@@ -29,17 +31,18 @@ class ProgramTest:
 
 def split_program(source: str) -> ProgramTest | None:
     """Split ``source``; ``None`` for a program that cannot be moved into a function without changing what it does."""
-    statements = ast.parse(source).body
-    if statements and _is_docstring(statements[0]):
-        statements = statements[1:]
+    tree = ast.parse(source)
+    statements = tree.body if ast.get_docstring(tree, clean=False) is None else tree.body[1:]
     kept = _kept(statements)
     moved = [node for node in statements if node not in kept]
     if any(_cannot_move(node) for node in moved) or any(_runs_code(node, statements) for node in kept):
         return None
     lines = source.split("\n")
-    starts = _starts(ast.parse(source).body, lines)
-    head = [_text(lines, starts[node.lineno], node) for node in statements if node in kept]
-    head = _with_import(head, [node for node in statements if node in kept], "import tilelang.testing")
+    starts = _starts(tree.body, lines)
+    definitions = [node for node in statements if node in kept]
+    head = _with_import(
+        [_text(lines, starts[node.lineno], node) for node in definitions], definitions, "import tilelang.testing"
+    )
     body = [_body_text(lines, starts[node.lineno], node) for node in moved]
     if not body and not any(isinstance(node, _DEFINITIONS) and node.name.startswith("test_") for node in kept):
         return None
@@ -81,27 +84,14 @@ def _runs_code(node: ast.stmt, statements: Sequence[ast.stmt]) -> bool:
 def _cannot_move(node: ast.stmt) -> bool:
     """Whether it ends the process, reads the command line, or holds text that indentation would change."""
     for inner in ast.walk(node):
-        if (
-            isinstance(inner, ast.Constant)
-            and isinstance(inner.value, (str, bytes))
-            and inner.end_lineno != inner.lineno
-        ):
-            return True
-        if isinstance(inner, (ast.Global, ast.JoinedStr)) and inner.end_lineno != inner.lineno:
+        # Of constants, text alone can be longer than a line.
+        if isinstance(inner, (ast.Constant, ast.JoinedStr)) and inner.end_lineno != inner.lineno:
             return True
         if isinstance(inner, (ast.Name, ast.Attribute)):
             name = inner.id if isinstance(inner, ast.Name) else inner.attr
             if name in ("exit", "_exit", "argv", "parse_args", "ArgumentParser", "SystemExit"):
                 return True
     return False
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def _is_main(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and not node.orelse and "__name__" in ast.unparse(node.test)
 
 
 def _with_import(head: Sequence[str], nodes: Sequence[ast.stmt], line: str) -> list[str]:
@@ -133,6 +123,6 @@ def _text(lines: Sequence[str], start: int, node: ast.stmt) -> str:
 
 def _body_text(lines: Sequence[str], start: int, node: ast.stmt) -> str:
     """Its text; of ``if __name__ == "__main__":`` what it holds."""
-    if not (_is_main(node) and isinstance(node, ast.If)):
+    if not is_main_guard(node) or node.orelse:
         return _text(lines, start, node)
     return textwrap.dedent("\n".join(lines[node.test.end_lineno or node.lineno : node.end_lineno]))

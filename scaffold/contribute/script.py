@@ -11,6 +11,7 @@ from typing import Literal
 
 from git import Blob, Repo
 
+from scaffold.contribute.skeleton import is_main_guard
 from scaffold.errors import UsageError
 
 #: How one sees that it works: it shows its help, it runs, it can be imported, the shell can read it, it has a text.
@@ -91,7 +92,7 @@ def script_of(path: str, text: str) -> Script:
     parts = PurePosixPath(path).with_suffix("").parts
     if parts[0] == _PACKAGE:
         return Script(path, "import", ".".join(parts[:-1] if parts[-1] == "__init__" else parts), names)
-    if not any(isinstance(node, ast.If) and "__name__" in ast.unparse(node.test) for node in body):
+    if not any(is_main_guard(node) for node in body):
         runs = any(isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) for node in body)
         return Script(path, "run") if runs or not names else Script(path, "import", names=names)
     return Script(path, "help" if "ArgumentParser(" in text else "run", names=names)

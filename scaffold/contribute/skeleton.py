@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
@@ -94,7 +94,7 @@ def merged(path: str, existing: str, new: str) -> str:
     old_tree = ast.parse(existing)
     # By "\n" alone, as ast counts lines: a string may hold what else ends a line for Python's splitlines.
     lines = existing.removesuffix("\n").split("\n")
-    footer = next((node.lineno - 1 for node in old_tree.body if _is_footer(node)), len(lines))
+    footer = next((node.lineno - 1 for node in old_tree.body if is_main_guard(node)), len(lines))
     head = _after_imports(old_tree)
     before, between, after = lines[:head], lines[head:footer], lines[footer:]
     parts = ["\n".join([*before, *missing]).rstrip(), "\n".join(between).strip("\n")]
@@ -172,7 +172,8 @@ def _lacking(node: ast.Import | ast.ImportFrom, tree: ast.Module) -> ast.Import 
     return ast.ImportFrom(node.module, names, node.level)
 
 
-def _is_footer(node: ast.stmt) -> bool:
+def is_main_guard(node: ast.stmt) -> TypeGuard[ast.If]:
+    """Whether it is ``if __name__ == "__main__":``."""
     return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
 
 
@@ -187,5 +188,5 @@ def _after_imports(tree: ast.Module) -> int:
 def _rest(text: str, tree: ast.Module) -> str:
     """``text`` from behind its imports to before its footer."""
     lines = text.split("\n")
-    footer = next((node.lineno - 1 for node in tree.body if _is_footer(node)), len(lines))
+    footer = next((node.lineno - 1 for node in tree.body if is_main_guard(node)), len(lines))
     return "\n".join(lines[_after_imports(tree) : footer])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -151,9 +152,9 @@ def test_a_failure_is_recorded_and_recognised_without_a_gpu(
     assert (case.stage, case.number, case.pass_name) == (stage, number, pass_name)
     assert error in case.error
     assert _answer(case, newest, tmp_path) == (1, f"reproduces: {case.error}")
-    gone = FailingCase(**{**vars(case), "source": text.replace(*fixed)})
+    gone = replace(case, source=text.replace(*fixed))
     assert _answer(gone, newest, tmp_path) == (0, "does not reproduce")
-    other = FailingCase(**{**vars(case), "source": "raise KeyError('another')\n"})
+    other = replace(case, source="raise KeyError('another')\n")
     assert _answer(other, newest, tmp_path) == (2, "cannot tell: another error: KeyError: 'another'")
 
 
