@@ -179,7 +179,7 @@ def _failing_case(namespace: argparse.Namespace, workspace: Workspace, progress:
     if recorded.stage:
         progress.say(f"{case.name} fails in {build.name}: {recorded.error}")
         return recorded
-    why = recorded.error or "no failure without a GPU" if not recorded.device else "no failure"
+    why = recorded.error or ("no failure" if recorded.device else "no failure without a GPU")
     progress.say(f"{case.name} was not seen to fail in {build.name} ({why}); another build: --build wheel:0.1.13")
     return replace(recorded, error=case.error)
 

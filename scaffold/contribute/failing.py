@@ -48,7 +48,7 @@ class FailingCase:
         The zoo kernel it compiles, where a trace says so; the label it is lowered for.
     stage, number, error, device
         What fails, empty if it was not seen to fail; which of its kernels, counted from 1, 0 for none; the line of the
-        error that names the cause; the device of ``torch`` it ran on.
+        error that names the cause; the device of ``torch`` that the program was run on, empty if it was only lowered.
     pass_name, pass_configs
         The pass that raised; what the kernel is compiled with.
     build
@@ -99,15 +99,15 @@ def record_failure(
         repro = folder / "repro.py"
         repro.write_text(render_repro(case, case.name), encoding="utf-8")
         seen = _examine("lower", repro, build, progress, timeout_s)
-        if not seen.get("stage") and seen.get("device"):
-            ran = _examine("run", repro, build, progress, timeout_s)
-            seen = {**seen, **ran, "stage": "run" if ran.get("error") else ""}
+        device = "" if seen.get("stage") else str(seen.get("device", ""))
+        if device:
+            seen = {**seen, "error": "", "stage": "", **_examine("run", repro, build, progress, timeout_s)}
         recorded = replace(
             case,
             stage=seen.get("stage", ""),
             number=int(seen.get("kernel", 0)) if seen.get("stage") in ("lower", "compile") else 0,
             error=str(seen.get("error", "")),
-            device=str(seen.get("device", "")) if seen.get("stage") == "run" else "",
+            device=device,
             pass_configs=seen.get("configs", {}),
         )
         if recorded.stage != "lower":

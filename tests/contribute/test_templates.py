@@ -15,7 +15,7 @@ import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scaffold.contribute.body import NOT_RUN, blocks, sections, unwritten
-from scaffold.contribute.failing import FailingCase
+from scaffold.contribute.failing import FailingCase, render_repro
 from scaffold.contribute.kinds import Kind, TemplateFile, checklists_folder, kinds, templates_folder
 from scaffold.contribute.preflight.checklist import Item, parse_checklist
 from scaffold.contribute.preflight.registry import RULES
@@ -460,6 +460,45 @@ def test_a_repro_holds_the_script_as_it_was(source: str) -> None:
     )
     program = eval(compile(ast.Expression(value), "repro", "eval"))
     assert program.splitlines() == source.splitlines()
+
+
+ON_GPU = {"device": "cuda"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "lowered", "ran", "code", "line"),
+    [
+        pytest.param("run", None, {**ON_GPU, "error": "wrong at 7", "stage": "run"}, 1, "reproduces: wrong at 7"),
+        pytest.param("run", None, ON_GPU, 0, "does not reproduce"),
+        pytest.param("run", None, {**ON_GPU, "error": "x"}, 2, "cannot tell: another error: x"),
+        pytest.param("run", None, {"device": ""}, 2, "cannot tell: no cuda device here"),
+        pytest.param(
+            "lower", {"kernel": 2, "error": "wrong at 4", "stage": "lower"}, None, 1, "reproduces: wrong at 3"
+        ),
+        pytest.param("lower", {"kernel": 2}, None, 0, "does not reproduce"),
+        pytest.param("lower", {}, None, 2, "cannot tell: the program ended before kernel 2 was compiled"),
+        pytest.param("", {"error": "x", "stage": "lower"}, None, 1, "reproduces: x"),
+        pytest.param("", ON_GPU, {**ON_GPU, "error": "x", "stage": "run"}, 1, "reproduces: x"),
+        pytest.param("", ON_GPU, {**ON_GPU, "error": "no module"}, 2, "cannot tell: another error: no module"),
+        pytest.param("", {"device": "", "error": "no module"}, None, 2, "cannot tell: no module"),
+    ],
+)
+def test_a_repro_compares_the_failure_that_was_recorded(
+    stage: Any,
+    lowered: Any,
+    ran: Any,
+    code: int,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TILELANG_DISABLE_CACHE", "1")  # the repro sets it for good
+    error, number = ("wrong at 3", 2) if stage else ("", 0)
+    case = FailingCase("print(1)\n", "x.py", stage=stage, number=number, error=error, device="cuda")
+    names: dict[str, Any] = {"__name__": "repro"}
+    exec(compile(render_repro(case, "It fails"), "repro.py", "exec"), names)
+    names["examine"] = {"lower": lowered, "run": ran}.__getitem__
+    assert (names["main"](), capsys.readouterr().out) == (code, f"{line}\n")
 
 
 @pytest.mark.parametrize("more", ["alone", "failure", "failure-split"])
